@@ -125,7 +125,9 @@ async fn what_is_lost_of_it_is_built_again(server: &Server) {
     let sink = documents.sink(&stream).await.unwrap().generation;
     let all = documents.all(&stream, &sink, main, None, 10).await.unwrap();
     let superseded = all.iter().filter(|document| document.until().is_some());
-    let entities: Vec<_> = superseded.map(|document| document.entity.clone()).collect();
+    let entities: Vec<_> = superseded
+        .map(|document| document.state.entity.clone())
+        .collect();
     assert_eq!(entities.len(), 2, "a and b, once for both branches");
     documents
         .remove(&stream, &sink, main, &entities)

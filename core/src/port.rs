@@ -4,6 +4,7 @@
 pub mod bus;
 pub mod clock;
 pub mod documents;
+pub mod entity;
 pub mod graph;
 pub mod hints;
 pub mod log;

@@ -16,6 +16,7 @@ use spice_core::{
     port::{
         Store, StoreResult,
         documents::{Document, Shown},
+        graph::State,
         log::Log,
         registry::{Lookup, WriteModel},
     },
@@ -168,13 +169,15 @@ fn document(entry: &ModelEntry, level: &Level, next: LogPosition) -> StoreResult
     })?;
     Ok(Document {
         branch: (level.name.clone(), level.generation),
-        entity,
-        sequence: state.sequence,
-        position: entry.position,
-        event_id: state.event_id,
-        occurred_at: state.occurred_at,
-        created_at: state.created_at,
-        data: state.data,
+        state: State {
+            entity,
+            sequence: state.sequence,
+            position: entry.position,
+            event_id: state.event_id,
+            occurred_at: state.occurred_at,
+            created_at: state.created_at,
+            data: state.data,
+        },
         shown: Shown::Until(next.before()),
     })
 }

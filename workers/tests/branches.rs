@@ -252,8 +252,8 @@ async fn all(documents: &dyn Documents, desk: &Desk) -> Vec<Document> {
 async fn superseded(world: &World, desk: &Desk) -> Vec<Kept> {
     let stored = all(&*world.documents, desk).await;
     let superseded = stored.iter().filter_map(|document| {
-        let range = document.position..=document.until()?;
-        Some((document.branch.1, document.entity.clone(), range))
+        let range = document.state.position..=document.until()?;
+        Some((document.branch.1, document.state.entity.clone(), range))
     });
     superseded.collect()
 }
@@ -302,10 +302,10 @@ async fn check_view(world: &World, branch: &BranchState, facts: &[Fact]) {
 fn of(document: Document) -> Fact {
     Fact {
         branch: document.branch.1,
-        entity: document.entity,
-        position: document.position,
-        sequence: document.sequence,
-        data: document.data,
+        entity: document.state.entity,
+        position: document.state.position,
+        sequence: document.state.sequence,
+        data: document.state.data,
     }
 }
 
@@ -463,6 +463,9 @@ async fn a_version_of_a_parent_in_an_earlier_event_is_no_version_of_the_branch()
     let one = BranchGeneration(LogPosition(42));
     let all = world.documents.all(stream, &sink, one, None, 10);
     let all = all.await.unwrap();
-    let found: Vec<_> = all.iter().map(|it| (it.position.0, it.until())).collect();
+    let found: Vec<_> = all
+        .iter()
+        .map(|it| (it.state.position.0, it.until()))
+        .collect();
     assert_eq!(found, [(46, None)]);
 }

@@ -59,7 +59,7 @@ async fn poison_parks_its_aggregate_only() {
     // The other sink still sees the event.
     world.run_through(&world.documents_handler()).await;
     let shelf = world.shelf().await;
-    assert!(shelf.iter().any(|document| document.sequence.0 == 3));
+    assert!(shelf.iter().any(|document| document.state.sequence.0 == 3));
 }
 
 #[tokio::test(start_paused = true)]

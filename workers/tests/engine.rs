@@ -42,8 +42,11 @@ async fn every_event_has_one_effect_and_one_record() {
     assert_eq!(world.worked(&documents).await, world.story.end());
     assert_eq!(world.graph_sequence("p3").await, Some(3));
     let shelf = world.shelf().await;
-    let deleted = shelf.iter().find(|it| it.entity == entity("p4")).unwrap();
-    assert!(deleted.data.is_none(), "a delete leaves a tombstone");
+    let deleted = shelf
+        .iter()
+        .find(|it| it.state.entity == entity("p4"))
+        .unwrap();
+    assert!(deleted.state.data.is_none(), "a delete leaves a tombstone");
 
     let rows = world.registry.outcomes_at(world.stream(), LogPosition(4));
     let rows = rows.await.unwrap();
@@ -96,13 +99,13 @@ async fn a_superseded_version_is_kept_once_for_all_branches_that_show_it() {
     let (world, branches) = superseded().await;
     for branch in branches {
         let shown = world.shown_on(branch, "a").await.unwrap();
-        assert_eq!(shown.sequence.0, 1);
-        assert_eq!(shown.data.unwrap().as_str(), r#"{"name":"old"}"#);
+        assert_eq!(shown.state.sequence.0, 1);
+        assert_eq!(shown.state.data.unwrap().as_str(), r#"{"name":"old"}"#);
     }
     let shelf = world.shelf().await;
-    let last = shelf[1].position.before();
+    let last = shelf[1].state.position.before();
     assert_eq!(until(&shelf), [Some(last), None], "once, and the latest");
-    assert_eq!(shelf[1].sequence.0, 2);
+    assert_eq!(shelf[1].state.sequence.0, 2);
     world.story.delete_branch(branches[0]);
     world.run_through(&world.documents_handler()).await;
     assert_eq!(world.shelf().await.len(), 2, "the other still shows it");
@@ -349,10 +352,13 @@ async fn a_class_is_projected_as_it_was_written() {
         .document(BranchGeneration::MAIN, &class)
         .await
         .unwrap();
-    assert_eq!(document.data.unwrap().to_value(), definition);
+    assert_eq!(document.state.data.unwrap().to_value(), definition);
     let versions = world.versions().await;
-    assert_eq!(versions[0].entity, class);
-    assert_eq!(versions[0].data.as_ref().unwrap().to_value(), definition);
+    assert_eq!(versions[0].state.entity, class);
+    assert_eq!(
+        versions[0].state.data.as_ref().unwrap().to_value(),
+        definition
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -147,7 +147,10 @@ async fn read_without_end(
         let version = graph.get(&view, &entities).await.unwrap().remove(0);
         let document = documents.get(&view, std::slice::from_ref(&hot)).await;
         let document = document.unwrap().remove(0);
-        let seen = [version.unwrap().sequence.0, document.unwrap().sequence.0];
+        let seen = [
+            version.unwrap().state.sequence.0,
+            document.unwrap().state.sequence.0,
+        ];
         for (last, seen) in last.iter_mut().zip(seen) {
             assert!(*last <= seen, "from {last} back to {seen}");
             *last = seen;

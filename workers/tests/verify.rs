@@ -21,7 +21,7 @@ use spice_core::{
     model::CommandEntry,
     port::{
         StoreResult,
-        graph::{Entity, Graph, Version},
+        graph::{Entity, Graph, State, Version},
         registry::{Anchors, WriteModel},
         sink::Sinks,
     },
@@ -47,9 +47,12 @@ async fn projected() -> World {
 async fn forge(world: &World, entity: Entity, sequence: u64) {
     let sample = world.versions().await.remove(1);
     let forged = Version {
-        entity,
-        sequence: Sequence(sequence),
-        data: Some(Json::parse(r#"{"name":"forged"}"#).unwrap()),
+        state: State {
+            entity,
+            sequence: Sequence(sequence),
+            data: Some(Json::parse(r#"{"name":"forged"}"#).unwrap()),
+            ..sample.state
+        },
         references: Vec::new(),
         ..sample
     };

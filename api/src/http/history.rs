@@ -91,16 +91,16 @@ impl From<history::Change> for InstanceChange {
         let (version, origin) = (change.version, change.origin);
         let event_type = origin.as_ref().map(|origin| origin.event_type.as_str());
         Self {
-            position: version.position,
-            sequence: version.sequence,
-            event_id: version.event_id,
+            position: version.state.position,
+            sequence: version.state.sequence,
+            event_id: version.state.event_id,
             event_type,
             command_id: origin.as_ref().map(|origin| origin.command_id),
             command_type: origin.as_ref().and_then(|it| it.command_type.clone()),
-            occurred_at: version.occurred_at,
+            occurred_at: version.state.occurred_at,
             actor: origin.and_then(|origin| origin.actor),
             branch: change.branch,
-            data: version.data,
+            data: version.state.data,
             changed_properties: change.changed_properties,
         }
     }

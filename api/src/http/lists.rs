@@ -79,7 +79,7 @@ pub(crate) async fn list(call: Call) -> Answer {
     let found = found.map_err(|error| unlisted(error, &call))?;
     let frame = frame(&call, &reading);
     let items = found.items.iter();
-    let instances = items.filter_map(|item| frame.item(item, Some(&class)));
+    let instances = items.filter_map(|item| frame.instance(item, Some(&class)));
     answer::json(
         StatusCode::OK,
         &InstancePage {
@@ -219,7 +219,7 @@ pub(crate) async fn get(call: Call) -> Answer {
     let found = reading.instance(&instance).await?;
     let frame = frame(&call, &reading);
     let data = found.as_ref();
-    let data = data.and_then(|item| frame.item(item, Some(&class)));
+    let data = data.and_then(|item| frame.instance(item, Some(&class)));
     answer::json(
         StatusCode::OK,
         &OneInstance {

@@ -12,7 +12,7 @@ use spice_core::{
     json::Json,
     name::PropertyName,
     ontology::{Class, Schema},
-    port::documents::Search,
+    port::{documents::Search, graph::State},
     query::{Filter, INSTANCE_ID, Order, find_property},
 };
 
@@ -29,7 +29,7 @@ use crate::{
         },
     },
     objects::objects,
-    read::{list::Item, wait::Needs},
+    read::wait::Needs,
 };
 
 /// Keys that every result has; no property has such a name.
@@ -301,12 +301,12 @@ fn labels(class: &Class, language: Option<&str>) -> HashMap<String, String> {
         .collect()
 }
 
-fn row(class: &Class, shown: &Shown, item: &Item) -> Result<IndexMap<String, Json>, Failure> {
-    let data = item.data().map(Json::read::<IndexMap<String, Json>>);
+fn row(class: &Class, shown: &Shown, item: &State) -> Result<IndexMap<String, Json>, Failure> {
+    let data = item.data.as_ref().map(Json::read::<IndexMap<String, Json>>);
     let mut data = data.transpose()?.unwrap_or_default();
     let [id, kind] = ALWAYS.map(str::to_owned);
     let mut row = IndexMap::with_capacity(data.len() + 2);
-    row.insert(id, Json::of(&format!("{}/{}", class.id, item.id()))?);
+    row.insert(id, Json::of(&format!("{}/{}", class.id, item.entity.id()))?);
     row.insert(kind, Json::of(class.id.as_str())?);
     match shown {
         Shown::All(names) => {
@@ -318,7 +318,7 @@ fn row(class: &Class, shown: &Shown, item: &Item) -> Result<IndexMap<String, Jso
         Shown::Selected(selected) => {
             for (name, property) in selected {
                 let value = match property.as_str() {
-                    INSTANCE_ID => Json::of(item.id())?,
+                    INSTANCE_ID => Json::of(item.entity.id())?,
                     property => data.get(property).cloned().unwrap_or_else(Json::null),
                 };
                 row.insert(name.clone(), value);

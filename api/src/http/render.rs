@@ -9,14 +9,9 @@ use spice_core::{
     json::Json,
     name::{BranchName, ClassName, DatabaseName},
     ontology::Class,
-    port::{
-        documents::Document,
-        graph::{Entity, Version},
-    },
+    port::graph::{Entity, State},
     time::Timestamp,
 };
-
-use crate::read::list::Item;
 
 /// An instance document of contract §8. `branch` is the branch of the read, whichever layer the
 /// value comes from.
@@ -51,67 +46,29 @@ pub(crate) struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// The document of a live instance from any store; none for a deleted one.
-    pub(crate) fn item(
+    /// The document of a live instance; none for a deleted one and for a class.
+    pub(crate) fn instance(
         &self,
-        item: &'a Item,
+        state: &'a State,
         class: Option<&'a Class>,
     ) -> Option<InstanceDocument<'a>> {
-        match item {
-            Item::Document(document) => self.document(document, class),
-            Item::Version(version) => self.version(version, class),
-        }
-    }
-
-    /// The document of a live instance; none for a tombstone or a class.
-    pub(crate) fn document(
-        &self,
-        document: &'a Document,
-        class: Option<&'a Class>,
-    ) -> Option<InstanceDocument<'a>> {
-        let Entity::Instance(instance) = &document.entity else {
+        let Entity::Instance(instance) = &state.entity else {
             return None;
         };
         Some(InstanceDocument {
             instance_id: instance.id.as_str(),
             class_id: &instance.class,
             class_label: class.map(|class| class.label(self.language)),
-            data: document.data.as_ref()?,
-            event_id: document.event_id,
-            event_sequence: document.sequence,
-            event_timestamp: document.occurred_at,
-            version: document.sequence,
+            data: state.data.as_ref()?,
+            event_id: state.event_id,
+            event_sequence: state.sequence,
+            event_timestamp: state.occurred_at,
+            version: state.sequence,
             db_name: self.database,
             branch: self.branch,
-            position: document.position,
-            created_at: document.created_at,
-            updated_at: document.occurred_at,
-        })
-    }
-
-    /// The document of a graph version.
-    pub(crate) fn version(
-        &self,
-        version: &'a Version,
-        class: Option<&'a Class>,
-    ) -> Option<InstanceDocument<'a>> {
-        let Entity::Instance(instance) = &version.entity else {
-            return None;
-        };
-        Some(InstanceDocument {
-            instance_id: instance.id.as_str(),
-            class_id: &instance.class,
-            class_label: class.map(|class| class.label(self.language)),
-            data: version.data.as_ref()?,
-            event_id: version.event_id,
-            event_sequence: version.sequence,
-            event_timestamp: version.occurred_at,
-            version: version.sequence,
-            db_name: self.database,
-            branch: self.branch,
-            position: version.position,
-            created_at: version.created_at,
-            updated_at: version.occurred_at,
+            position: state.position,
+            created_at: state.created_at,
+            updated_at: state.occurred_at,
         })
     }
 }

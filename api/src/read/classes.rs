@@ -155,13 +155,13 @@ impl Reading {
 
     fn of_version(&self, version: Version) -> Option<ClassRecord> {
         let state = AggregateState {
-            sequence: version.sequence,
-            event_id: version.event_id,
-            occurred_at: version.occurred_at,
-            created_at: version.created_at,
-            data: version.data,
+            sequence: version.state.sequence,
+            event_id: version.state.event_id,
+            occurred_at: version.state.occurred_at,
+            created_at: version.state.created_at,
+            data: version.state.data,
         };
-        self.record(version.position, state)
+        self.record(version.state.position, state)
     }
 
     /// The record of a class; none for a deleted one.

@@ -38,17 +38,19 @@ impl Reading {
             .history_before(&self.view, &entity, before, limit + 1)
             .await?;
         let page = &found[..limit.min(found.len())];
-        let positions = page.iter().map(|version| version.position).collect();
+        let positions = page.iter().map(|version| version.state.position).collect();
         let mut origins = self.origins(positions).await?;
         let mut changes = Vec::with_capacity(page.len());
         for (index, version) in page.iter().enumerate() {
-            let before = found.get(index + 1).and_then(|before| before.data.as_ref());
+            let before = found
+                .get(index + 1)
+                .and_then(|before| before.state.data.as_ref());
             let mut levels = self.view.lineage.levels().iter();
             let level = levels.find(|level| level.generation == version.branch);
             changes.push(Change {
-                origin: origins.remove(&version.position),
+                origin: origins.remove(&version.state.position),
                 branch: level.map(|level| level.name.clone()),
-                changed_properties: changed(before, version.data.as_ref())?,
+                changed_properties: changed(before, version.state.data.as_ref())?,
                 version: version.clone(),
             });
         }

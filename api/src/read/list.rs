@@ -9,11 +9,14 @@ use spice_core::{
     error::Refusal,
     id::InstanceRef,
     name::ClassName,
-    port::{documents::Search, graph::Entity},
+    port::{
+        documents::Search,
+        graph::{Entity, State},
+    },
 };
 
 pub(crate) use self::{
-    found::{Found, Item, Unlisted},
+    found::{Found, Unlisted},
     order::Cursor,
 };
 use super::reading::Reading;
@@ -42,7 +45,7 @@ impl Reading {
         let documents = &self.reads.engine.documents;
         let page = documents.search(&self.view, search).await?;
         Ok(Found {
-            items: page.documents.into_iter().map(Item::Document).collect(),
+            items: page.documents.into_iter().map(|it| it.state).collect(),
             total: page.total,
             cursor: page.cursor,
         })
@@ -63,15 +66,15 @@ impl Reading {
     }
 
     /// One instance; none if it never existed.
-    pub(crate) async fn instance(&self, instance: &InstanceRef) -> Result<Option<Item>, Refusal> {
+    pub(crate) async fn instance(&self, instance: &InstanceRef) -> Result<Option<State>, Refusal> {
         let engine = &self.reads.engine;
         if self.as_of.is_some() {
             let entity = [Entity::Instance(instance.clone())];
             let versions = engine.graph.get(&self.view, &entity).await?;
-            return Ok(versions.into_iter().flatten().next().map(Item::Version));
+            return Ok(versions.into_iter().flatten().next().map(|it| it.state));
         }
         let instance = std::slice::from_ref(instance);
         let documents = engine.documents.get(&self.view, instance).await?;
-        Ok(documents.into_iter().flatten().next().map(Item::Document))
+        Ok(documents.into_iter().flatten().next().map(|it| it.state))
     }
 }

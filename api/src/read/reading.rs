@@ -301,7 +301,7 @@ impl Reading {
         }
         let mut schema = Schema::default();
         for version in self.reads.engine.graph.classes(&self.view).await? {
-            if let (Entity::Class(id), Some(data)) = (version.entity, version.data) {
+            if let (Entity::Class(id), Some(data)) = (version.state.entity, version.state.data) {
                 schema.put(Arc::new(Class::parse_stored(id, &data)?));
             }
         }

@@ -123,7 +123,10 @@ impl Reading {
         while sampled < SAMPLE
             && let Some(versions) = scan.next(CHUNK.min(SAMPLE - sampled)).await?
         {
-            for data in versions.iter().filter_map(|version| version.data.as_ref()) {
+            for data in versions
+                .iter()
+                .filter_map(|version| version.state.data.as_ref())
+            {
                 tallies.take(&read_state(data)?);
             }
             sampled += versions.len();

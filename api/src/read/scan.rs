@@ -57,7 +57,7 @@ impl<'a> Scan<'a> {
             .scan(self.view, self.class, self.filters, after, limit)
             .await?;
         let last = page.versions.last();
-        self.after = last.map(|last| last.entity.id().to_owned());
+        self.after = last.map(|last| last.state.entity.id().to_owned());
         self.is_over = !page.more || self.after.is_none();
         Ok(Some(page.versions))
     }
@@ -84,7 +84,9 @@ impl Reading {
         let mut shown = 0;
         while let Some(versions) = scan.next(PAGE).await? {
             for version in &versions {
-                if let (Entity::Instance(at), Some(data)) = (&version.entity, &version.data) {
+                if let (Entity::Instance(at), Some(data)) =
+                    (&version.state.entity, &version.state.data)
+                {
                     look(at, &read_state(data)?);
                     shown += 1;
                 }

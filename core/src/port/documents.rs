@@ -5,16 +5,14 @@ use async_trait::async_trait;
 
 use super::{
     StoreResult,
-    graph::Entity,
+    entity::{Entity, State},
     sink::{Applied, SinkPosition, Sinks},
 };
 use crate::{
-    id::{BranchGeneration, EventId, InstanceRef, LogPosition, Sequence, StreamId},
-    json::Json,
+    id::{BranchGeneration, InstanceRef, LogPosition, StreamId},
     lineage::View,
     name::{BranchName, ClassName},
     query::{Filter, Order},
-    time::Timestamp,
 };
 
 /// A document: a version of an entity that one branch wrote.
@@ -22,20 +20,8 @@ use crate::{
 pub struct Document {
     /// The branch that wrote it: name and generation.
     pub branch: (BranchName, BranchGeneration),
-    /// The entity.
-    pub entity: Entity,
-    /// The aggregate's sequence; for the latest version, its external version.
-    pub sequence: Sequence,
-    /// The position of the version.
-    pub position: LogPosition,
-    /// The event.
-    pub event_id: EventId,
-    /// When it was accepted.
-    pub occurred_at: Timestamp,
-    /// When the entity was created.
-    pub created_at: Timestamp,
-    /// The whole state; none for a tombstone.
-    pub data: Option<Json>,
+    /// Its state. The sequence of the latest version is its external version.
+    pub state: State,
     /// Which views show it.
     pub shown: Shown,
 }

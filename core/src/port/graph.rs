@@ -2,57 +2,25 @@
 
 use async_trait::async_trait;
 
+pub use super::entity::{Entity, State};
 use super::{
     StoreResult,
     sink::{Applied, SinkPosition, Sinks},
 };
 use crate::{
-    id::{BranchGeneration, EventId, InstanceRef, LogPosition, Sequence, StreamId},
-    json::Json,
+    id::{BranchGeneration, InstanceRef, LogPosition, StreamId},
     lineage::View,
     name::{ClassName, PropertyName},
     query::Filter,
-    time::Timestamp,
 };
-
-/// The entity of a version.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Entity {
-    /// A class.
-    Class(ClassName),
-    /// An instance.
-    Instance(InstanceRef),
-}
-
-impl Entity {
-    /// The id of an instance or of a class.
-    pub fn id(&self) -> &str {
-        match self {
-            Self::Class(class) => class.as_str(),
-            Self::Instance(instance) => instance.id.as_str(),
-        }
-    }
-}
 
 /// One version of an entity on one branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
     /// The branch where it was written.
     pub branch: BranchGeneration,
-    /// The entity.
-    pub entity: Entity,
-    /// The position of the event.
-    pub position: LogPosition,
-    /// The aggregate's sequence.
-    pub sequence: Sequence,
-    /// The event.
-    pub event_id: EventId,
-    /// When it was accepted.
-    pub occurred_at: Timestamp,
-    /// When the entity was created.
-    pub created_at: Timestamp,
-    /// The whole state; none if the entity was deleted.
-    pub data: Option<Json>,
+    /// Its state.
+    pub state: State,
     /// The references of an instance: predicate and target, for relationships that the class
     /// declares. The graph worker fills them in.
     pub references: Vec<(PropertyName, InstanceRef)>,

@@ -280,7 +280,7 @@ fn tenants_do_not_meet() {
         let keys: Vec<_> = found
             .into_iter()
             .flatten()
-            .map(|document| document.entity)
+            .map(|document| document.state.entity)
             .collect();
         ensure!(keys == instances.map(Entity::Instance), "{keys:?}");
         let none = documents

@@ -114,8 +114,8 @@ pub(crate) async fn read_product(
     let version = graph.into_iter().flatten().next();
     let document = documents.into_iter().flatten().next();
     Ok([
-        version.map(|version| (version.sequence.0, value(version.data))),
-        document.map(|document| (document.sequence.0, value(document.data))),
+        version.map(|version| (version.state.sequence.0, value(version.state.data))),
+        document.map(|document| (document.state.sequence.0, value(document.state.data))),
     ])
 }
 

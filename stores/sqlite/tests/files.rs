@@ -9,7 +9,7 @@ use spice_core::{
     id::{BranchGeneration, EventId, LogPosition, Sequence},
     lineage::{Lineage, View},
     port::{
-        graph::{Entity, Graph, Version},
+        graph::{Entity, Graph, State, Version},
         registry::WriteModel,
         sink::Sinks,
     },
@@ -25,13 +25,15 @@ fn open(path: &Path) -> SqliteGraph {
 fn versions(count: u64) -> Vec<Version> {
     let version = |number: u64| Version {
         branch: BranchGeneration::MAIN,
-        entity: Entity::Instance(format!("Flight/f{number:06}").parse().unwrap()),
-        position: LogPosition(number),
-        sequence: Sequence(1),
-        event_id: EventId(uuid::Uuid::from_u128(u128::from(number))),
-        occurred_at: at(number),
-        created_at: at(number),
-        data: Some(json(&format!(r#"{{"text":"{}"}}"#, "x".repeat(300)))),
+        state: State {
+            entity: Entity::Instance(format!("Flight/f{number:06}").parse().unwrap()),
+            position: LogPosition(number),
+            sequence: Sequence(1),
+            event_id: EventId(uuid::Uuid::from_u128(u128::from(number))),
+            occurred_at: at(number),
+            created_at: at(number),
+            data: Some(json(&format!(r#"{{"text":"{}"}}"#, "x".repeat(300)))),
+        },
         references: Vec::new(),
     };
     (0..count).map(version).collect()

@@ -10,7 +10,7 @@ use spice_core::{
     lineage::View,
     port::{
         documents::{BranchPoints, Change, Document, Documents, Search},
-        graph::Entity,
+        graph::{Entity, State},
         sink::SinkRole,
     },
 };
@@ -81,7 +81,7 @@ pub async fn tombstones_stay(make: Make<'_>) {
     apply(&*store, 2, 12, &[document(1, 0, 11, 2, "")])
         .await
         .unwrap();
-    assert_eq!(show(&*store, 1, 0).await.unwrap().data, None);
+    assert_eq!(show(&*store, 1, 0).await.unwrap().state.data, None);
     assert_eq!(show(&*store, 0, 0).await, Some(create.clone()));
     assert!(find(&*store, 1, &plain()).await.is_empty());
     assert!(store.counts(&view(1)).await.unwrap().is_empty());
@@ -97,7 +97,7 @@ pub async fn tombstones_stay(make: Make<'_>) {
         .unwrap();
     let late = apply(&*store, 0, 2, &[create]).await.unwrap();
     assert_eq!(late.stale, [0]);
-    assert_eq!(show(&*store, 0, 0).await.unwrap().data, None);
+    assert_eq!(show(&*store, 0, 0).await.unwrap().state.data, None);
     assert!(find(&*store, 0, &here).await.is_empty());
     let all = all(&*store, BranchGeneration::MAIN, None).await;
     assert_eq!(all.len(), 1, "tombstones are documents");
@@ -242,9 +242,13 @@ pub async fn sinks_take_turns(make: Make<'_>) {
 pub async fn repair_removes_and_rewrites(make: Make<'_>) {
     let store = make();
     let wrong = document(0, 0, 3, 9, r#"{"s":"wrong"}"#);
+    let class = document(0, 0, 1, 1, r#"{"s":"class"}"#);
     let class = Document {
-        entity: Entity::Class(instance(0, 0).class),
-        ..document(0, 0, 1, 1, r#"{"s":"class"}"#)
+        state: State {
+            entity: Entity::Class(instance(0, 0).class),
+            ..class.state
+        },
+        ..class
     };
     apply(&*store, 0, 4, &[wrong.clone(), class.clone()])
         .await
@@ -252,7 +256,7 @@ pub async fn repair_removes_and_rewrites(make: Make<'_>) {
     let main = BranchGeneration::MAIN;
     let found = all(&*store, main, None).await;
     assert_eq!(found, [class.clone(), wrong.clone()], "classes come first");
-    let entities = [wrong.entity.clone()];
+    let entities = [wrong.state.entity.clone()];
     remove(&*store, main, &entities).await;
     remove(&*store, main, &entities).await;
     assert!(store.counts(&view(0)).await.unwrap().is_empty());
@@ -260,7 +264,7 @@ pub async fn repair_removes_and_rewrites(make: Make<'_>) {
     apply(&*store, 4, 4, std::slice::from_ref(&right))
         .await
         .unwrap();
-    assert_eq!(all(&*store, main, Some(&class.entity)).await, [right]);
+    assert_eq!(all(&*store, main, Some(&class.state.entity)).await, [right]);
     let page = store.search(&view(0), &plain()).await.unwrap();
     assert_eq!(page.total, 1);
 }

@@ -165,7 +165,10 @@ async fn check(store: &dyn Documents, branch: usize, newest: &Naive, searches: &
     let expected = show_all(newest, branch);
     let found = store.get(&view(branch), &instances).await.unwrap();
     assert_eq!(found, expected);
-    let live = expected.iter().flatten().filter(|one| one.data.is_some());
+    let live = expected
+        .iter()
+        .flatten()
+        .filter(|one| one.state.data.is_some());
     let total = live.count() as u64;
     let wanted: Vec<_> = (total > 0)
         .then(|| (instance(0, 0).class, total))
@@ -186,7 +189,7 @@ async fn check(store: &dyn Documents, branch: usize, newest: &Naive, searches: &
 
 async fn check_search(store: &dyn Documents, branch: usize, newest: &Naive, search: &Search) {
     let mut expected: Vec<_> = show_all(newest, branch).into_iter().flatten().collect();
-    expected.retain(|document| document.data.is_some() && passes(search, document));
+    expected.retain(|document| document.state.data.is_some() && passes(search, document));
     expected.sort_by(|one, other| id_of(one).cmp(id_of(other)));
     if let Some(order) = &search.order {
         let value = |one: &Document| property(one, order.property.as_str());

@@ -7,7 +7,7 @@ use spice_core::{
     id::{BranchGeneration, LogPosition, Sequence},
     lineage::{Lineage, View},
     port::{
-        graph::{Entity, Graph, Version},
+        graph::{Entity, Graph, State, Version},
         sink::{Applied, SinkRole},
     },
 };
@@ -25,13 +25,15 @@ pub type Make<'a> = &'a dyn Fn() -> Arc<dyn Graph>;
 fn version(id: usize, position: u64, sequence: u64, data: Option<&str>) -> Version {
     Version {
         branch: BranchGeneration::MAIN,
-        entity: Entity::Instance(instance(0, id)),
-        position: LogPosition(position),
-        sequence: Sequence(sequence),
-        event_id: spice_core::id::EventId(uuid::Uuid::from_u128(u128::from(position))),
-        occurred_at: at(position),
-        created_at: at(1),
-        data: data.map(json),
+        state: State {
+            entity: Entity::Instance(instance(0, id)),
+            position: LogPosition(position),
+            sequence: Sequence(sequence),
+            event_id: spice_core::id::EventId(uuid::Uuid::from_u128(u128::from(position))),
+            occurred_at: at(position),
+            created_at: at(1),
+            data: data.map(json),
+        },
         references: Vec::new(),
     }
 }
@@ -68,7 +70,10 @@ pub async fn repeats_change_nothing(make: Make<'_>) {
     assert!(first.stale.is_empty() && first.refused.is_empty());
     let again = apply(&*graph, 0, 3, &batch).await.unwrap();
     assert_eq!(again.stale, [0, 1]);
-    let history = graph.history(&main_view(), &batch[0].entity).await.unwrap();
+    let history = graph
+        .history(&main_view(), &batch[0].state.entity)
+        .await
+        .unwrap();
     assert_eq!(history, batch);
     assert_eq!(
         graph.sink(&stream("demo")).await.unwrap().position,
@@ -88,10 +93,10 @@ pub async fn stale_versions_are_skipped(make: Make<'_>) {
     let late = [version(0, 5, 2, Some("[]")), version(0, 9, 3, None)];
     assert_eq!(apply(&*graph, 9, 10, &late).await.unwrap().stale, [0, 1]);
     let found = graph
-        .get(&main_view(), &[late[0].entity.clone()])
+        .get(&main_view(), &[late[0].state.entity.clone()])
         .await
         .unwrap();
-    assert_eq!(found[0].as_ref().unwrap().position, LogPosition(8));
+    assert_eq!(found[0].as_ref().unwrap().state.position, LogPosition(8));
 }
 
 /// A delete hides the entity, is visible as a tombstone, and late versions do not bring it back.
@@ -109,10 +114,10 @@ pub async fn nothing_resurrects(make: Make<'_>) {
         .unwrap();
     let view = main_view();
     let found = graph
-        .get(&view, std::slice::from_ref(&create.entity))
+        .get(&view, std::slice::from_ref(&create.state.entity))
         .await
         .unwrap();
-    assert_eq!(found[0].as_ref().unwrap().data, None);
+    assert_eq!(found[0].as_ref().unwrap().state.data, None);
     let class = instance(0, 0).class;
     assert!(
         graph
@@ -147,7 +152,7 @@ pub async fn sinks_fence_off_holes(make: Make<'_>) {
         LogPosition(0)
     );
     let found = graph
-        .get(&main_view(), &[one[0].entity.clone()])
+        .get(&main_view(), &[one[0].state.entity.clone()])
         .await
         .unwrap();
     assert_eq!(found, [None]);
@@ -158,7 +163,7 @@ pub async fn sinks_refuse_other_generations(make: Make<'_>) {
     let graph = make();
     let demo = stream("demo");
     let one = [version(0, 0, 1, Some("{}"))];
-    let entities = [one[0].entity.clone()];
+    let entities = [one[0].state.entity.clone()];
     let (zero, next) = (LogPosition(0), LogPosition(1));
     let foreign = graph.apply(&demo, "another", zero, next.into(), &one).await;
     assert!(
@@ -219,7 +224,7 @@ pub async fn logs_and_generations_are_separate(make: Make<'_>) {
         stream: again.clone(),
         lineage: Lineage::main().branch("b".parse().unwrap(), generation, LogPosition(0)),
     };
-    let entities = [other.entity.clone()];
+    let entities = [other.state.entity.clone()];
     let found = graph
         .get(&on_branch(other.branch), &entities)
         .await
@@ -253,7 +258,7 @@ pub async fn reads_see_the_live_sink(make: Make<'_>) {
         std::slice::from_ref(&other),
     );
     assert!(!filled.await.unwrap().live);
-    let entities = [one.entity.clone()];
+    let entities = [one.state.entity.clone()];
     assert_eq!(
         graph.get(&main_view(), &entities).await.unwrap(),
         [Some(one.clone())]
@@ -303,7 +308,7 @@ pub async fn repair_removes_and_rewrites(make: Make<'_>) {
     )
     .await
     .unwrap();
-    let entities = [wrong.entity.clone()];
+    let entities = [wrong.state.entity.clone()];
     let sink = graph.sink(&demo).await.unwrap().generation;
     graph
         .remove(&demo, &sink, BranchGeneration::MAIN, &entities)

@@ -82,7 +82,7 @@ async fn write_story(graph: &dyn Graph, story: &Story, repeats: &[(usize, usize)
     }
     batches.push(&story.versions[half..]);
     for batch in batches {
-        let through = batch.last().map_or(from, |last| last.position.next());
+        let through = batch.last().map_or(from, |last| last.state.position.next());
         let applied = graph
             .apply(
                 &demo,
@@ -119,12 +119,12 @@ async fn check(graph: &dyn Graph, story: &Story) {
         }
         for entity in entities.iter().step_by(3) {
             let shows = |one: &&Version| {
-                one.entity == *entity && view.lineage.shows(one.branch, one.position)
+                one.state.entity == *entity && view.lineage.shows(one.branch, one.state.position)
             };
             let history: Vec<_> = story.versions.iter().filter(shows).cloned().collect();
             assert_eq!(graph.history(&view, entity).await.unwrap(), history);
             if let [.., last, _] = history.as_slice() {
-                let before = last.position.next();
+                let before = last.state.position.next();
                 let page = graph.history_before(&view, entity, before, 1).await;
                 assert_eq!(page.unwrap(), std::slice::from_ref(last));
             }
@@ -134,13 +134,13 @@ async fn check(graph: &dyn Graph, story: &Story) {
 }
 
 fn is_class(version: &Version) -> bool {
-    matches!(version.entity, Entity::Class(_))
+    matches!(version.state.entity, Entity::Class(_))
 }
 
 fn of_class(live: &[Version], class: usize) -> Vec<Version> {
     let name = instance(class, 0).class;
     live.iter()
-        .filter(|one| matches!(&one.entity, Entity::Instance(id) if id.class == name))
+        .filter(|one| matches!(&one.state.entity, Entity::Instance(id) if id.class == name))
         .cloned()
         .collect()
 }
@@ -174,10 +174,10 @@ fn filters() -> Vec<Filter> {
 }
 
 fn passes(filters: &[Filter], version: &Version) -> bool {
-    let Entity::Instance(id) = &version.entity else {
+    let Entity::Instance(id) = &version.state.entity else {
         return false;
     };
-    let properties: Properties = version.data.as_ref().unwrap().read().unwrap();
+    let properties: Properties = version.state.data.as_ref().unwrap().read().unwrap();
     filters.iter().all(|filter| {
         let value: Option<&Json> = properties.get(&filter.property);
         filter.matches(id.id.as_str(), value)
@@ -206,7 +206,7 @@ async fn scan_all(
     let class = instance(class, 0).class;
     let mut all: Vec<Version> = Vec::new();
     loop {
-        let after = all.last().map(|last| match &last.entity {
+        let after = all.last().map(|last| match &last.state.entity {
             Entity::Instance(id) => id.id.as_str().to_owned(),
             Entity::Class(_) => unreachable!("a scan lists instances"),
         });
@@ -240,7 +240,7 @@ async fn check_referrers(graph: &dyn Graph, view: &View, class: usize, live: &[V
         for limit in [1, 2, 100] {
             let mut found: Vec<Version> = Vec::new();
             loop {
-                let after = found.last().and_then(|last| match &last.entity {
+                let after = found.last().and_then(|last| match &last.state.entity {
                     Entity::Instance(at) => Some(at.id.as_str().to_owned()),
                     Entity::Class(_) => None,
                 });
@@ -270,13 +270,13 @@ async fn check_latest(graph: &dyn Graph, story: &Story, entities: &[Entity]) {
         let newest = |entity: &Entity| {
             let mut versions = story.versions.iter().rev();
             versions
-                .find(|one| one.entity == *entity && one.branch == branch)
+                .find(|one| one.state.entity == *entity && one.branch == branch)
                 .cloned()
         };
         let expected: Vec<_> = entities.iter().filter_map(newest).collect();
         let mut found: Vec<Version> = Vec::new();
         loop {
-            let after = found.last().map(|last| last.entity.clone());
+            let after = found.last().map(|last| last.state.entity.clone());
             let page = graph
                 .latest(&demo, &sink, branch, after.as_ref(), 3)
                 .await

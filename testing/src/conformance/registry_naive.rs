@@ -19,18 +19,22 @@ use super::{
 use crate::values::{anchor, block_on, json, stream};
 
 fn model_entry(version: &Version) -> ModelEntry {
-    let key = match &version.entity {
+    let key = match &version.state.entity {
         Entity::Class(class) => ModelKey::class(class),
         Entity::Instance(instance) => ModelKey::instance(&instance.class, &instance.id),
     };
-    let data = version.data.as_ref().map_or("null", |data| data.as_str());
+    let data = version
+        .state
+        .data
+        .as_ref()
+        .map_or("null", |data| data.as_str());
     ModelEntry {
         branch: version.branch,
         key,
-        position: version.position,
+        position: version.state.position,
         value: json(&format!(
             r#"{{"sequence":{},"data":{data}}}"#,
-            version.sequence
+            version.state.sequence
         )),
     }
 }
@@ -44,7 +48,7 @@ pub fn lookups_match_a_naive_reader(make: Make<'_>) {
             let registry = make();
             let mut reflected = LogPosition::ZERO;
             for chunk in story.versions.chunks(7) {
-                let to = chunk.last().unwrap().position.next();
+                let to = chunk.last().unwrap().state.position.next();
                 let entries = chunk.iter().map(model_entry).collect();
                 let demo = stream("demo");
                 let advance = registry.advance(&demo, reflected, anchor(to), entries, vec![]);
@@ -117,8 +121,10 @@ async fn check_writes(registry: &dyn Registry, story: &Story) {
             let mut expected: Vec<(LogPosition, ModelKey)> = story
                 .versions
                 .iter()
-                .filter(|version| version.branch == span.generation && span.holds(version.position))
-                .map(|version| (version.position, model_entry(version).key))
+                .filter(|version| {
+                    version.branch == span.generation && span.holds(version.state.position)
+                })
+                .map(|version| (version.state.position, model_entry(version).key))
                 .collect();
             expected.sort();
             let (mut found, mut rest) = (Vec::new(), span);
@@ -143,7 +149,8 @@ async fn check_changes(registry: &dyn Registry, story: &Story) {
             .versions
             .iter()
             .filter(|version| {
-                let shows = |view: &View| view.lineage.shows(version.branch, version.position);
+                let shows =
+                    |view: &View| view.lineage.shows(version.branch, version.state.position);
                 shows(to) && !shows(from)
             })
             .map(|version| model_entry(version).key)

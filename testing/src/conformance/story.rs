@@ -9,7 +9,7 @@ use spice_core::{
     json::Json,
     lineage::{Lineage, View},
     name::BranchName,
-    port::graph::{Entity, Version},
+    port::graph::{Entity, State, Version},
 };
 use uuid::Uuid;
 
@@ -140,8 +140,8 @@ impl Story {
         let (sequence, created_at) = match &before {
             None if data.is_none() => return,
             None => (Sequence(1), at(self.end.0)),
-            Some(before) if before.data.is_none() => return,
-            Some(before) => (before.sequence.next(), before.created_at),
+            Some(before) if before.state.data.is_none() => return,
+            Some(before) => (before.state.sequence.next(), before.state.created_at),
         };
         let references = if data.is_some() {
             references
@@ -150,13 +150,15 @@ impl Story {
         };
         self.versions.push(Version {
             branch: lineage.own().unwrap().generation,
-            entity,
-            position: self.end,
-            sequence,
-            event_id: EventId(Uuid::from_u128(u128::from(self.end.0))),
-            occurred_at: at(self.end.0),
-            created_at,
-            data,
+            state: State {
+                entity,
+                position: self.end,
+                sequence,
+                event_id: EventId(Uuid::from_u128(u128::from(self.end.0))),
+                occurred_at: at(self.end.0),
+                created_at,
+                data,
+            },
             references,
         });
     }
@@ -165,9 +167,9 @@ impl Story {
     pub fn show(&self, lineage: &Lineage, entity: &Entity) -> Option<&Version> {
         lineage.levels().iter().find_map(|level| {
             self.versions.iter().rev().find(|version| {
-                version.entity == *entity
+                version.state.entity == *entity
                     && version.branch == level.generation
-                    && version.position <= level.until
+                    && version.state.position <= level.until
             })
         })
     }
@@ -176,7 +178,7 @@ impl Story {
     pub fn entities(&self) -> BTreeSet<Entity> {
         self.versions
             .iter()
-            .map(|version| version.entity.clone())
+            .map(|version| version.state.entity.clone())
             .collect()
     }
 
@@ -185,7 +187,7 @@ impl Story {
         self.entities()
             .iter()
             .filter_map(|entity| self.show(lineage, entity))
-            .filter(|version| version.data.is_some())
+            .filter(|version| version.state.data.is_some())
             .cloned()
             .collect()
     }

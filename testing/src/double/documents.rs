@@ -36,7 +36,7 @@ impl<S: Reach<Store: Documents>, H: Hook> Documents for Double<S, H> {
         let mut places = Vec::new();
         for (place, change) in changes.iter().enumerate() {
             let refusal = match change {
-                Change::Document(document) => self.hook.refuse(&document.entity),
+                Change::Document(document) => self.hook.refuse(&document.state.entity),
                 Change::Branch(_) => None,
             };
             if let Some(error) = refusal {

@@ -9,6 +9,7 @@ use spice_core::{
     port::{
         Store, StoreResult,
         documents::{BranchPoints, Document, Shown},
+        graph::State,
     },
 };
 
@@ -55,13 +56,15 @@ pub(crate) fn documents(event: &Event<'_>, guards: Guards) -> StoreResult<Vec<Do
     };
     let own = Document {
         branch: (change.branch, event.branch()),
-        entity: change.entity,
-        sequence: event.sequence.unwrap_or_default(),
-        position: event.position,
-        event_id: event.event_id,
-        occurred_at: event.occurred_at,
-        created_at: change.created_at,
-        data: change.data,
+        state: State {
+            entity: change.entity,
+            sequence: event.sequence.unwrap_or_default(),
+            position: event.position,
+            event_id: event.event_id,
+            occurred_at: event.occurred_at,
+            created_at: change.created_at,
+            data: change.data,
+        },
         shown: Shown::Latest,
     };
     let superseded = change
@@ -75,13 +78,15 @@ pub(crate) fn documents(event: &Event<'_>, guards: Guards) -> StoreResult<Vec<Do
 fn before(document: &Document, version: Superseded) -> Document {
     Document {
         branch: document.branch.clone(),
-        entity: document.entity.clone(),
-        sequence: version.sequence_number,
-        position: version.position,
-        event_id: version.event_id,
-        occurred_at: version.occurred_at,
-        created_at: version.created_at,
-        data: Some(version.data),
-        shown: Shown::Until(document.position.before()),
+        state: State {
+            entity: document.state.entity.clone(),
+            sequence: version.sequence_number,
+            position: version.position,
+            event_id: version.event_id,
+            occurred_at: version.occurred_at,
+            created_at: version.created_at,
+            data: Some(version.data),
+        },
+        shown: Shown::Until(document.state.position.before()),
     }
 }

@@ -11,7 +11,7 @@ use spice_core::{
     name::PropertyName,
     port::{
         Store, StoreResult,
-        graph::{Entity, Version},
+        graph::{Entity, State, Version},
     },
 };
 
@@ -29,13 +29,15 @@ pub(crate) fn version(event: &Event<'_>) -> StoreResult<Option<Version>> {
     };
     Ok(Some(Version {
         branch: event.branch(),
-        entity: change.entity,
-        position: event.position,
-        sequence: event.sequence.unwrap_or_default(),
-        event_id: event.event_id,
-        occurred_at: event.occurred_at,
-        created_at: change.created_at,
-        data: change.data,
+        state: State {
+            entity: change.entity,
+            position: event.position,
+            sequence: event.sequence.unwrap_or_default(),
+            event_id: event.event_id,
+            occurred_at: event.occurred_at,
+            created_at: change.created_at,
+            data: change.data,
+        },
         references,
     }))
 }

@@ -33,9 +33,9 @@ pub(super) async fn documents(
     let mut until: HashMap<Place, LogPosition> = HashMap::new();
     scan(log, stream, first.next(), branch.generation.0, |event| {
         if let Some(next) = own_document(event)?
-            && level(&next).is_some_and(|point| next.position > point)
+            && level(&next).is_some_and(|point| next.state.position > point)
         {
-            let last = next.position.before();
+            let last = next.state.position.before();
             until.entry(place(&next)).or_insert(last);
         }
         Ok(())
@@ -47,7 +47,7 @@ pub(super) async fn documents(
     let mut current: BTreeMap<Place, Document> = BTreeMap::new();
     scan(log, stream, LogPosition::ZERO, last.next(), |event| {
         if let Some(document) = own_document(event)?
-            && level(&document).is_some_and(|point| document.position <= point)
+            && level(&document).is_some_and(|point| document.state.position <= point)
             && let Some(until) = until.get(&place(&document))
         {
             let shown = Shown::Until(*until);
@@ -64,7 +64,7 @@ pub(super) async fn documents(
 type Place = (BranchGeneration, Entity);
 
 fn place(document: &Document) -> Place {
-    (document.branch.1, document.entity.clone())
+    (document.branch.1, document.state.entity.clone())
 }
 
 /// Returns the document of the event itself, without the version that it supersedes.

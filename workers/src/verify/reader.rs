@@ -105,10 +105,10 @@ impl<'a> SinkReader<'a> {
 fn of_version(version: Version) -> Item {
     Item {
         branch: version.branch,
-        entity: version.entity,
-        sequence: version.sequence,
-        position: version.position,
-        data: version.data,
+        entity: version.state.entity,
+        sequence: version.state.sequence,
+        position: version.state.position,
+        data: version.state.data,
         until: None,
     }
 }
@@ -117,10 +117,10 @@ fn of_document(document: Document) -> Item {
     Item {
         branch: document.branch.1,
         until: document.until(),
-        entity: document.entity,
-        sequence: document.sequence,
-        position: document.position,
-        data: document.data,
+        entity: document.state.entity,
+        sequence: document.state.sequence,
+        position: document.state.position,
+        data: document.state.data,
     }
 }
 

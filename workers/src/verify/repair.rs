@@ -120,7 +120,7 @@ impl Repair<'_> {
 
     fn version(&self, event: &Event<'_>) -> Option<Version> {
         let version = shape::version(event).ok().flatten()?;
-        let place = (version.branch, version.entity.clone());
+        let place = (version.branch, version.state.entity.clone());
         self.wanted.contains(&place).then_some(version)
     }
 
@@ -131,7 +131,7 @@ impl Repair<'_> {
     }
 
     fn wants(&self, document: &Document) -> bool {
-        let place = (document.branch.1, document.entity.clone());
+        let place = (document.branch.1, document.state.entity.clone());
         self.wanted.contains(&place)
     }
 

@@ -401,15 +401,15 @@ impl World {
         let versions = self.versions().await;
         versions
             .iter()
-            .find(|version| version.branch == branch && version.entity == wanted)
-            .map(|version| version.sequence.0)
+            .find(|version| version.branch == branch && version.state.entity == wanted)
+            .map(|version| version.state.sequence.0)
     }
 
     pub async fn document(&self, branch: BranchGeneration, entity: &Entity) -> Option<Document> {
         let documents = self.shelf().await;
         documents
             .into_iter()
-            .rfind(|document| document.branch.1 == branch && document.entity == *entity)
+            .rfind(|document| document.branch.1 == branch && document.state.entity == *entity)
     }
 
     /// Returns what a read on a branch of `main` shows of an instance.

@@ -96,8 +96,8 @@ impl<'a> Assembly<'a> {
             .documents
             .as_ref()
             .and_then(|documents| documents[index].as_ref());
-        let tombstoned = reached.version.data.is_none()
-            || document.is_some_and(|document| document.data.is_none());
+        let tombstoned = reached.version.state.data.is_none()
+            || document.is_some_and(|document| document.state.data.is_none());
         let data_status = self.data_status(reached, document);
         let data = self.data(reached, document).filter(|_| !tombstoned);
         let asked = self.walked.from_graph || self.walked.documents.is_some();
@@ -128,30 +128,30 @@ impl<'a> Assembly<'a> {
     }
 
     fn provenance(&self, version: &Version) -> Option<Provenance<'a>> {
-        let origin = self.walked.origins.get(&version.position);
+        let origin = self.walked.origins.get(&version.state.position);
         self.request.include_provenance.then(|| Provenance {
-            event_id: version.event_id,
+            event_id: version.state.event_id,
             event_type: origin.map(|origin| origin.event_type.as_str()),
-            event_sequence: version.sequence,
-            position: version.position,
+            event_sequence: version.state.sequence,
+            position: version.state.position,
             command_id: origin.map(|origin| origin.command_id),
             command_type: origin.and_then(|origin| origin.command_type.as_deref()),
-            occurred_at: version.occurred_at,
+            occurred_at: version.state.occurred_at,
         })
     }
 
     fn audit(&self, version: &Version) -> Option<Audit<'a>> {
-        let origin = self.walked.origins.get(&version.position);
+        let origin = self.walked.origins.get(&version.state.position);
         self.request.include_audit.then(|| Audit {
             actor: origin.and_then(|origin| origin.actor.as_deref()),
             command_id: origin.map(|origin| origin.command_id),
             command_type: origin.and_then(|origin| origin.command_type.as_deref()),
-            occurred_at: version.occurred_at,
+            occurred_at: version.state.occurred_at,
         })
     }
 
     fn data_status(&self, reached: &Reached, document: Option<&Document>) -> DataStatus {
-        if reached.version.data.is_none() {
+        if reached.version.state.data.is_none() {
             return DataStatus::Missing;
         }
         if self.walked.from_graph {
@@ -162,8 +162,10 @@ impl<'a> Assembly<'a> {
         }
         match document {
             None => DataStatus::Missing,
-            Some(document) if document.data.is_none() => DataStatus::Missing,
-            Some(document) if document.sequence >= reached.version.sequence => DataStatus::Full,
+            Some(document) if document.state.data.is_none() => DataStatus::Missing,
+            Some(document) if document.state.sequence >= reached.version.state.sequence => {
+                DataStatus::Full
+            }
             Some(_) => DataStatus::Partial,
         }
     }
@@ -175,9 +177,9 @@ impl<'a> Assembly<'a> {
     ) -> Option<InstanceDocument<'a>> {
         let class = self.schema.get(&reached.at.class).map(|class| &**class);
         if self.walked.from_graph {
-            return self.frame.version(&reached.version, class);
+            return self.frame.instance(&reached.version.state, class);
         }
-        self.frame.document(document?, class)
+        self.frame.instance(&document?.state, class)
     }
 
     fn index_status(
@@ -186,11 +188,11 @@ impl<'a> Assembly<'a> {
         document: Option<&Document>,
         tombstoned: bool,
     ) -> IndexStatus {
-        let graph = reached.version.occurred_at;
+        let graph = reached.version.state.occurred_at;
         let indexed = if self.walked.from_graph {
-            Some((graph, reached.version.sequence))
+            Some((graph, reached.version.state.sequence))
         } else {
-            document.map(|document| (document.occurred_at, document.sequence))
+            document.map(|document| (document.state.occurred_at, document.state.sequence))
         };
         IndexStatus {
             last_indexed_at: indexed.map(|(at, _)| at),
@@ -256,8 +258,8 @@ fn named(
     names: &HashMap<&str, Option<&str>>,
 ) -> Option<String> {
     let key = names.get(reached.at.class.as_str()).copied().flatten()?;
-    let data = document.and_then(|document| document.data.as_ref());
-    member(data.or(reached.version.data.as_ref())?, key)
+    let data = document.and_then(|document| document.state.data.as_ref());
+    member(data.or(reached.version.state.data.as_ref())?, key)
 }
 
 /// The property that names the instances of a class: `name`, `title` or `label`, otherwise one that

@@ -89,7 +89,7 @@ impl<'a> Page<'a> {
     /// The positions of the versions of the nodes, in order.
     pub(super) fn positions(&self) -> Vec<LogPosition> {
         let nodes = self.nodes.iter();
-        let positions: BTreeSet<_> = nodes.map(|node| node.version.position).collect();
+        let positions: BTreeSet<_> = nodes.map(|node| node.version.state.position).collect();
         positions.into_iter().collect()
     }
 

@@ -108,7 +108,7 @@ impl Starts<'_> {
             .await?;
         self.place.done = !page.more || page.versions.is_empty();
         for version in page.versions {
-            if let Entity::Instance(at) = &version.entity {
+            if let Entity::Instance(at) = &version.state.entity {
                 self.place.after = Some(at.id.as_str().to_owned());
                 layer.put(at.clone(), version);
             }
@@ -134,7 +134,7 @@ impl Starts<'_> {
             .get(self.view, &[Entity::Instance(at.clone())])
             .await?;
         if let Some(version) = found.into_iter().flatten().next()
-            && version.data.is_none()
+            && version.state.data.is_none()
         {
             layer.put(at, version);
         }
@@ -273,7 +273,7 @@ async fn follow_back(
 }
 
 fn id_of(version: &Version) -> Option<String> {
-    match &version.entity {
+    match &version.state.entity {
         Entity::Instance(at) => Some(at.id.as_str().to_owned()),
         Entity::Class(_) => None,
     }
@@ -282,7 +282,7 @@ fn id_of(version: &Version) -> Option<String> {
 /// Adds matching nodes to the next layer. Returns false if one does not fit.
 fn join_all(frontier: &mut Layer, layer: &mut Layer, hop: &Hop, versions: Vec<Version>) -> bool {
     for version in versions {
-        let Entity::Instance(at) = version.entity.clone() else {
+        let Entity::Instance(at) = version.state.entity.clone() else {
             continue;
         };
         if !passes(&at, &version, &hop.filters) {
@@ -329,7 +329,7 @@ fn passes(at: &InstanceRef, version: &Version, filters: &[Filter]) -> bool {
     if filters.is_empty() {
         return true;
     }
-    let Some(data) = &version.data else {
+    let Some(data) = &version.state.data else {
         return false;
     };
     let Ok(properties) = data.read::<Properties>() else {

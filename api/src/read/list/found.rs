@@ -2,25 +2,17 @@
 
 use spice_core::{
     error::{Refusal, StoreError},
-    json::Json,
-    port::{documents::Document, graph::Version},
+    port::graph::State,
 };
-
-use super::order::Listed as _;
 
 /// A page of instances.
 pub(crate) struct Found {
-    pub(crate) items: Vec<Item>,
+    /// Their states, from the documents or from the graph.
+    pub(crate) items: Vec<State>,
     /// The total number on all pages.
     pub(crate) total: u64,
     /// The start of the next page, if there is one.
     pub(crate) cursor: Option<String>,
-}
-
-/// An instance from the documents or from the graph.
-pub(crate) enum Item {
-    Document(Document),
-    Version(Version),
 }
 
 /// Why a list failed.
@@ -28,24 +20,6 @@ pub(crate) enum Unlisted {
     /// The cursor was not issued by a page of this list.
     UnknownCursor,
     Refused(Refusal),
-}
-
-impl Item {
-    /// Its id.
-    pub(crate) fn id(&self) -> &str {
-        match self {
-            Self::Document(document) => document.id(),
-            Self::Version(version) => version.id(),
-        }
-    }
-
-    /// Its properties; none for a deleted one.
-    pub(crate) fn data(&self) -> Option<&Json> {
-        match self {
-            Self::Document(document) => document.data(),
-            Self::Version(version) => version.data(),
-        }
-    }
 }
 
 impl From<Refusal> for Unlisted {

@@ -9,7 +9,7 @@ use spice_core::{
     error::{ErrorCode, Refusal},
     id::LogPosition,
     json::Json,
-    port::{documents::Document, graph::Version},
+    port::graph::State,
     query::{INSTANCE_ID, Order},
 };
 
@@ -25,50 +25,22 @@ pub(super) struct Place {
     pub(super) id: String,
 }
 
-/// An instance with a place in a list.
-pub(crate) trait Listed {
-    /// Its id.
-    fn id(&self) -> &str;
-
-    /// Its properties; none if it was deleted.
-    fn data(&self) -> Option<&Json>;
-
-    /// Its place in a list of this order.
-    fn place(&self, order: Option<&Order>) -> Place {
+impl Place {
+    /// The place of an instance in a list of this order.
+    pub(super) fn of(instance: &State, order: Option<&Order>) -> Self {
+        let id = instance.entity.id();
         let value = order.and_then(|order| {
             if order.property.as_str() == INSTANCE_ID {
-                return Some(Json::from(Value::from(self.id())));
+                return Some(Json::from(Value::from(id)));
             }
-            member::<Json>(self.data()?, order.property.as_str())
+            member::<Json>(instance.data.as_ref()?, order.property.as_str())
         });
-        Place {
+        Self {
             value,
-            id: self.id().to_owned(),
+            id: id.to_owned(),
         }
     }
-}
 
-impl Listed for Document {
-    fn id(&self) -> &str {
-        self.entity.id()
-    }
-
-    fn data(&self) -> Option<&Json> {
-        self.data.as_ref()
-    }
-}
-
-impl Listed for Version {
-    fn id(&self) -> &str {
-        self.entity.id()
-    }
-
-    fn data(&self) -> Option<&Json> {
-        self.data.as_ref()
-    }
-}
-
-impl Place {
     /// The order of two places in a list.
     pub(super) fn compare(&self, other: &Self, order: Option<&Order>) -> Ordering {
         order

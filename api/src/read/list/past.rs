@@ -8,14 +8,14 @@ use spice_core::{
     port::{
         Store,
         documents::Search,
-        graph::{Entity, Graph, Version},
+        graph::{Entity, Graph, State, Version},
     },
     query::words::{Sought, are_in},
 };
 
 use super::{
-    found::{Found, Item},
-    order::{Cursor, Listed, Place},
+    found::Found,
+    order::{Cursor, Place},
 };
 use crate::read::scan::Scan;
 
@@ -52,7 +52,7 @@ pub(super) async fn list(
     let mut scan = Scan::new(graph, view, class, filters);
     while let Some(versions) = scan.next(CHUNK).await? {
         for version in versions {
-            let data = version.data.as_ref();
+            let data = version.state.data.as_ref();
             let has_words = |words: &Vec<Sought>| data.is_some_and(|it| are_in(words, it.as_str()));
             if words.as_ref().is_none_or(has_words) {
                 window.take(version);
@@ -69,11 +69,11 @@ impl Window<'_> {
         if order.is_none() && self.kept.len() >= self.wanted {
             return;
         }
-        let place = version.place(order);
+        let place = Place::of(&version.state, order);
         if !place.is_after(self.after.as_ref(), order) {
             return;
         }
-        self.kept.push((place, version.entity));
+        self.kept.push((place, version.state.entity));
         if self.kept.len() >= self.wanted.saturating_mul(2).max(4 * CHUNK) {
             self.cut();
         }
@@ -105,9 +105,9 @@ impl Window<'_> {
         let kept = self.kept.into_iter().skip(self.search.offset);
         let entities: Vec<Entity> = kept.map(|(_, entity)| entity).collect();
         let versions = graph.get(view, &entities).await?;
-        let items: Option<Vec<Item>> = versions
+        let items: Option<Vec<State>> = versions
             .into_iter()
-            .map(|version| version.map(Item::Version))
+            .map(|version| version.map(|it| it.state))
             .collect();
         Ok(Found {
             cursor: cursor.map(|cursor| cursor.to_text()).transpose()?,

@@ -12,7 +12,7 @@ use spice_core::{
     model::ModelKey,
     port::{
         documents::{Document, Search, SearchPage},
-        graph::{Entity, Version},
+        graph::{Entity, State},
     },
     query::{
         Order,
@@ -21,8 +21,8 @@ use spice_core::{
 };
 
 use super::{
-    found::{Found, Item, Unlisted},
-    order::{Cursor, Listed, Place},
+    found::{Found, Unlisted},
+    order::{Cursor, Place},
     past,
 };
 use crate::read::{
@@ -53,7 +53,7 @@ struct Moved {
     end: LogPosition,
     instances: BTreeSet<InstanceRef>,
     /// The changed instances that were in the list, in their old state and place.
-    versions: Vec<(Place, Version)>,
+    versions: Vec<(Place, State)>,
 }
 
 /// A page; `cursor` is that of the previous page.
@@ -115,7 +115,10 @@ impl Steady<'_> {
             if moved.instances.is_empty() && items.is_empty() && begin.is_none() {
                 return self.plain(page);
             }
-            let edge = page.documents.last().map(|it| it.place(self.order()));
+            let edge = page
+                .documents
+                .last()
+                .map(|it| Place::of(&it.state, self.order()));
             let edge = edge.filter(|_| page.cursor.is_some());
             for (place, item) in self.merge(page.documents, &moved, edge.as_ref()) {
                 if items.len() == limit {
@@ -161,14 +164,17 @@ impl Steady<'_> {
 
     /// Nothing has moved: the page is the documents' page.
     fn plain(mut self, page: SearchPage) -> Result<Found, Unlisted> {
-        self.after = page.documents.last().map(|it| it.place(self.order()));
+        self.after = page
+            .documents
+            .last()
+            .map(|it| Place::of(&it.state, self.order()));
         self.search.cursor = page.cursor;
         let has_more = self.search.cursor.is_some();
-        let items = page.documents.into_iter().map(Item::Document).collect();
+        let items = page.documents.into_iter().map(|it| it.state).collect();
         self.found(items, page.total, has_more)
     }
 
-    fn found(self, items: Vec<Item>, total: u64, has_more: bool) -> Result<Found, Unlisted> {
+    fn found(self, items: Vec<State>, total: u64, has_more: bool) -> Result<Found, Unlisted> {
         let cursor = Cursor {
             position: self.position,
             after: self.after,
@@ -257,7 +263,7 @@ impl Steady<'_> {
     async fn versions(
         &self,
         moved: &BTreeSet<InstanceRef>,
-    ) -> Result<Vec<(Place, Version)>, Unlisted> {
+    ) -> Result<Vec<(Place, State)>, Unlisted> {
         if moved.is_empty() {
             return Ok(Vec::new());
         }
@@ -270,9 +276,11 @@ impl Steady<'_> {
             .graph
             .get(&self.then, &entities)
             .await?;
-        let listed = versions.into_iter().flatten();
+        let listed = versions.into_iter().flatten().map(|version| version.state);
         let listed = listed.filter(|it| is_listed(&self.search, it));
-        Ok(listed.map(|it| (it.place(self.order()), it)).collect())
+        Ok(listed
+            .map(|it| (Place::of(&it, self.order()), it))
+            .collect())
     }
 
     /// The number at that time, from the documents' current count.
@@ -281,7 +289,9 @@ impl Steady<'_> {
         let documents = &self.reading.reads.engine.documents;
         let known = documents.get(&self.reading.view, &instances).await?;
         let known = known.iter().flatten();
-        let counted = known.filter(|it| is_listed(&self.search, *it)).count() as u64;
+        let counted = known
+            .filter(|it| is_listed(&self.search, &it.state))
+            .count() as u64;
         Ok((now + moved.versions.len() as u64).saturating_sub(counted))
     }
 
@@ -292,23 +302,24 @@ impl Steady<'_> {
         documents: Vec<Document>,
         moved: &Moved,
         edge: Option<&Place>,
-    ) -> Vec<(Place, Item)> {
+    ) -> Vec<(Place, State)> {
         let order = self.order();
-        let stays = |document: &Document| match &document.entity {
+        let stays = |document: &Document| match &document.state.entity {
             Entity::Instance(instance) => !moved.instances.contains(instance),
             Entity::Class(_) => false,
         };
         let is_after = |place: &Place| place.is_after(self.after.as_ref(), order);
-        let told = |place: &Place| edge.is_none_or(|edge| !place.is_after(Some(edge), order));
+        let is_before_edge =
+            |place: &Place| edge.is_none_or(|edge| !place.is_after(Some(edge), order));
         let documents = documents.into_iter().filter(stays);
         let documents = documents
-            .map(|it| (it.place(order), Item::Document(it)))
+            .map(|it| (Place::of(&it.state, order), it.state))
             .filter(|(place, _)| is_after(place));
         let versions = moved.versions.iter();
         let versions = versions
-            .filter(|(place, _)| is_after(place) && told(place))
-            .map(|(place, it)| (place.clone(), Item::Version(it.clone())));
-        let mut merged: Vec<(Place, Item)> = documents.chain(versions).collect();
+            .filter(|(place, _)| is_after(place) && is_before_edge(place))
+            .map(|(place, it)| (place.clone(), it.clone()));
+        let mut merged: Vec<(Place, State)> = documents.chain(versions).collect();
         merged.sort_by(|one, other| one.0.compare(&other.0, order));
         merged
     }
@@ -322,8 +333,8 @@ fn instance(key: &ModelKey) -> Option<InstanceRef> {
 }
 
 /// Whether an instance is live and matches the list.
-fn is_listed(search: &Search, listed: &impl Listed) -> bool {
-    let Some(data) = listed.data() else {
+fn is_listed(search: &Search, listed: &State) -> bool {
+    let Some(data) = &listed.data else {
         return false;
     };
     let Ok(properties) = data.read::<Properties>() else {
@@ -332,7 +343,7 @@ fn is_listed(search: &Search, listed: &impl Listed) -> bool {
     let passes = search
         .filters
         .iter()
-        .all(|filter| filter.matches(listed.id(), properties.get(&filter.property)));
+        .all(|filter| filter.matches(listed.entity.id(), properties.get(&filter.property)));
     let words = search.text.as_deref().map(Sought::all);
     passes && words.is_none_or(|words| are_in(&words, data.as_str()))
 }

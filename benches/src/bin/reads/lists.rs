@@ -18,7 +18,7 @@ use spice_core::{
     ontology::PropertyType,
     port::{
         documents::{Change, Document, Documents, Search, Shown},
-        graph::Entity,
+        graph::{Entity, State},
     },
     query::{Filter, Operator, Order},
 };
@@ -47,13 +47,15 @@ fn views(instances: u64) -> anyhow::Result<[(&'static str, View); 2]> {
 fn document(number: u64, position: u64, sequence: u64) -> anyhow::Result<Document> {
     Ok(Document {
         branch: (BranchName::main(), BranchGeneration::MAIN),
-        entity: Entity::Instance(product(number)?),
-        sequence: Sequence(sequence),
-        position: LogPosition(position),
-        event_id: event(position),
-        occurred_at: moment(position),
-        created_at: moment(number),
-        data: Some(data(if sequence == 1 { number } else { position })),
+        state: State {
+            entity: Entity::Instance(product(number)?),
+            sequence: Sequence(sequence),
+            position: LogPosition(position),
+            event_id: event(position),
+            occurred_at: moment(position),
+            created_at: moment(number),
+            data: Some(data(if sequence == 1 { number } else { position })),
+        },
         shown: Shown::Latest,
     })
 }

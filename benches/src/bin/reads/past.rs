@@ -8,7 +8,7 @@ use spice_core::{
     id::{BranchGeneration, LogPosition, Sequence},
     lineage::{Lineage, View},
     port::{
-        graph::{Entity, Graph, Version},
+        graph::{Entity, Graph, State, Version},
         sink::Sinks,
     },
 };
@@ -20,13 +20,15 @@ use super::data::{BATCH, Options, PAGE, data, event, moment, product, stream};
 fn version(number: u64, position: u64, sequence: u64) -> anyhow::Result<Version> {
     Ok(Version {
         branch: BranchGeneration::MAIN,
-        entity: Entity::Instance(product(number)?),
-        position: LogPosition(position),
-        sequence: Sequence(sequence),
-        event_id: event(position),
-        occurred_at: moment(position),
-        created_at: moment(number),
-        data: Some(data(position)),
+        state: State {
+            entity: Entity::Instance(product(number)?),
+            position: LogPosition(position),
+            sequence: Sequence(sequence),
+            event_id: event(position),
+            occurred_at: moment(position),
+            created_at: moment(number),
+            data: Some(data(position)),
+        },
         references: Vec::new(),
     })
 }

@@ -23,22 +23,22 @@ const ALL: usize = 100_000;
 fn of_version(version: Version) -> Fact {
     Fact {
         branch: version.branch,
-        entity: version.entity,
-        position: version.position,
-        sequence: version.sequence,
-        event_id: version.event_id,
-        data: version.data,
+        entity: version.state.entity,
+        position: version.state.position,
+        sequence: version.state.sequence,
+        event_id: version.state.event_id,
+        data: version.state.data,
     }
 }
 
 fn of_document(document: Document) -> Fact {
     Fact {
         branch: document.branch.1,
-        entity: document.entity,
-        position: document.position,
-        sequence: document.sequence,
-        event_id: document.event_id,
-        data: document.data,
+        entity: document.state.entity,
+        position: document.state.position,
+        sequence: document.state.sequence,
+        event_id: document.state.event_id,
+        data: document.state.data,
     }
 }
 
@@ -92,7 +92,8 @@ pub(super) async fn check_graph(
                 lineage: lineage.clone(),
             };
             let versions = graph.history(&view, entity).await?;
-            let positions: Vec<LogPosition> = versions.iter().map(|one| one.position).collect();
+            let positions: Vec<LogPosition> =
+                versions.iter().map(|one| one.state.position).collect();
             let expected = story.history(lineage, entity);
             verdict.check(positions == expected, || {
                 format!("{entity:?} of {stream} has the versions {positions:?} on {name}, not {expected:?}")
@@ -117,7 +118,9 @@ pub(super) async fn check_documents(
     let mut found: BTreeMap<Shelf, Fact> = BTreeMap::new();
     for generation in &story.generations {
         for document in documents.all(stream, &sink, *generation, None, ALL).await? {
-            let range = document.until().map(|until| (document.position, until));
+            let range = document
+                .until()
+                .map(|until| (document.state.position, until));
             let fact = of_document(document);
             found.insert(((fact.branch, fact.entity.clone()), range), fact);
         }

@@ -8,7 +8,7 @@ use spice_core::{
     ontology::PropertyType,
     port::{
         documents::{Change, Document, Documents, Search, Shown},
-        graph::Entity,
+        graph::{Entity, State},
         sink::Sinks,
     },
     query::{Filter, Operator, Order},
@@ -23,13 +23,15 @@ use crate::{
 fn document(number: u64, sequence: u64) -> Document {
     Document {
         branch: (BranchName::main(), BranchGeneration::MAIN),
-        entity: Entity::Instance(flight(number)),
-        sequence: Sequence(sequence),
-        position: LogPosition(number),
-        event_id: event(number),
-        occurred_at: moment(number),
-        created_at: moment(number),
-        data: Some(data(number)),
+        state: State {
+            entity: Entity::Instance(flight(number)),
+            sequence: Sequence(sequence),
+            position: LogPosition(number),
+            event_id: event(number),
+            occurred_at: moment(number),
+            created_at: moment(number),
+            data: Some(data(number)),
+        },
         shown: Shown::Latest,
     }
 }

@@ -6,7 +6,7 @@ use spice_core::{
     id::{BranchGeneration, LogPosition, Sequence},
     ontology::PropertyType,
     port::{
-        graph::{Entity, Graph, Version},
+        graph::{Entity, Graph, State, Version},
         sink::Sinks,
     },
     query::Operator,
@@ -22,13 +22,15 @@ fn version(number: u64) -> Version {
     let airport = |number: u64| format!("Airport/a{}", number % 3_000).parse().unwrap();
     Version {
         branch: BranchGeneration::MAIN,
-        entity: Entity::Instance(flight(number)),
-        position: LogPosition(number),
-        sequence: Sequence(1),
-        event_id: event(number),
-        occurred_at: moment(number),
-        created_at: moment(number),
-        data: Some(data(number)),
+        state: State {
+            entity: Entity::Instance(flight(number)),
+            position: LogPosition(number),
+            sequence: Sequence(1),
+            event_id: event(number),
+            occurred_at: moment(number),
+            created_at: moment(number),
+            data: Some(data(number)),
+        },
         references: vec![
             ("origin".parse().unwrap(), airport(number)),
             ("destination".parse().unwrap(), airport(number * 7)),
@@ -58,6 +60,17 @@ pub(crate) async fn bench_graph(location: &Location) {
     bench_graph_reads(&graph).await;
 }
 
+/// The second version of a flight.
+fn next_version(number: u64, flight: u64) -> Version {
+    let version = version(flight);
+    let state = State {
+        position: LogPosition(COUNT + number),
+        sequence: Sequence(2),
+        ..version.state
+    };
+    Version { state, ..version }
+}
+
 async fn bench_graph_reads(graph: &SqliteGraph) {
     let class = flight(0).class;
     for view in [view(), branch_view()] {
@@ -81,7 +94,7 @@ async fn bench_graph_reads(graph: &SqliteGraph) {
             if !page.more {
                 break;
             }
-            after = page.versions.last().map(|last| match &last.entity {
+            after = page.versions.last().map(|last| match &last.state.entity {
                 Entity::Instance(instance) => instance.id.as_str().to_owned(),
                 Entity::Class(_) => unreachable!("a scan lists instances"),
             });
@@ -141,11 +154,7 @@ async fn bench_graph_reads(graph: &SqliteGraph) {
     }
     let sink = graph.sink(&demo()).await.unwrap();
     let batch: Vec<_> = (0..BATCH)
-        .map(|number| Version {
-            position: LogPosition(COUNT + number),
-            sequence: Sequence(2),
-            ..version(number * 37)
-        })
+        .map(|number| next_version(number, number * 37))
         .collect();
     let watch = Watch::start("apply of 1,000 updates with two indexes");
     let (from, through) = (sink.position, LogPosition(COUNT + BATCH).into());

@@ -136,15 +136,15 @@ impl<'connection> Writer<'connection> {
 
     /// Writes a latest version, unless the existing one is as new.
     fn write(&mut self, document: &Document) -> Attempt<Written> {
-        let sequence = to_column(document.sequence.0)?;
-        let (part, id) = Part::of(&document.entity);
+        let sequence = to_column(document.state.sequence.0)?;
+        let (part, id) = Part::of(&document.state.entity);
         let scope = self.find_scope(document, part)?;
         let stored = self.find(scope, id)?;
         let is_newer = stored.is_none_or(|stored| stored.sequence < sequence);
         if self.guards.has(Guard::Sequence) && !is_newer {
             return Ok(Written::Stale);
         }
-        let live = document.data.is_some();
+        let live = document.state.data.is_some();
         if !live && !self.guards.has(Guard::Tombstones) {
             self.remove(scope, id)?;
             return Ok(Written::New);
@@ -162,7 +162,7 @@ impl<'connection> Writer<'connection> {
             (scope, id, row),
             was_live,
             before.as_deref(),
-            document.data.as_ref(),
+            document.state.data.as_ref(),
         )?;
         Ok(Written::New)
     }
@@ -170,11 +170,11 @@ impl<'connection> Writer<'connection> {
     /// Keeps a superseded version, unless it exists or no branch point is in its range.
     fn keep_superseded(&mut self, document: &Document, until: LogPosition) -> Attempt<Written> {
         let branch = to_column(document.branch.1.0.0)?;
-        let (from, until) = (to_column(document.position.0)?, to_column(until.0)?);
+        let (from, until) = (to_column(document.state.position.0)?, to_column(until.0)?);
         if !self.load_points()?.has_any_within(branch, from, until) {
             return Ok(Written::Stale);
         }
-        let (part, id) = Part::of(&document.entity);
+        let (part, id) = Part::of(&document.state.entity);
         let scope = self.find_scope(document, part.into_superseded())?;
         let mut find = self.connection.prepare_cached(
             "SELECT 1 FROM documents WHERE scope = ?1 AND id = ?2 AND position = ?3",
@@ -183,7 +183,7 @@ impl<'connection> Writer<'connection> {
             return Ok(Written::Stale);
         }
         let row = self.insert(document, scope, id)?;
-        self.note_change((scope, id, row), false, None, document.data.as_ref())?;
+        self.note_change((scope, id, row), false, None, document.state.data.as_ref())?;
         Ok(Written::New)
     }
 
@@ -273,13 +273,13 @@ impl<'connection> Writer<'connection> {
     fn replace(&mut self, document: &Document, row: i64) -> Attempt<i64> {
         self.update.execute(params![
             row,
-            to_column(document.position.0)?,
-            document.data.is_some(),
-            to_column(document.sequence.0)?,
-            document.event_id.0.as_bytes(),
-            document.occurred_at.as_micros(),
-            document.created_at.as_micros(),
-            document.data.as_ref().map(Json::as_str)
+            to_column(document.state.position.0)?,
+            document.state.data.is_some(),
+            to_column(document.state.sequence.0)?,
+            document.state.event_id.0.as_bytes(),
+            document.state.occurred_at.as_micros(),
+            document.state.created_at.as_micros(),
+            document.state.data.as_ref().map(Json::as_str)
         ])?;
         Ok(row)
     }
@@ -292,14 +292,14 @@ impl<'connection> Writer<'connection> {
         Ok(self.insert.insert(params![
             scope,
             id,
-            to_column(document.position.0)?,
-            document.data.is_some(),
-            to_column(document.sequence.0)?,
-            document.event_id.0.as_bytes(),
-            document.occurred_at.as_micros(),
-            document.created_at.as_micros(),
+            to_column(document.state.position.0)?,
+            document.state.data.is_some(),
+            to_column(document.state.sequence.0)?,
+            document.state.event_id.0.as_bytes(),
+            document.state.occurred_at.as_micros(),
+            document.state.created_at.as_micros(),
             until,
-            document.data.as_ref().map(Json::as_str)
+            document.state.data.as_ref().map(Json::as_str)
         ])?)
     }
 

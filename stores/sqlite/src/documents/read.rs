@@ -97,7 +97,9 @@ pub(super) fn all(
         let mut rows = fetch.query(params![latest, superseded, range.first_key()])?;
         while let Some(row) = rows.next()? {
             let entity = part.entity(text(row, ID)?)?;
-            let is_next = documents.last().is_none_or(|last| last.entity != entity);
+            let is_next = documents
+                .last()
+                .is_none_or(|last| last.state.entity != entity);
             if is_next && documents.len() >= limit {
                 return Ok(documents);
             }

@@ -9,7 +9,7 @@ use spice_core::{
     port::{
         Store,
         documents::{Document, Shown},
-        graph::Entity,
+        graph::{Entity, State},
     },
 };
 
@@ -91,17 +91,19 @@ pub(super) fn document(
 ) -> Attempt<Document> {
     Ok(Document {
         branch,
-        entity,
-        position: position(row, 0)?,
-        sequence: sequence(row, 1)?,
-        event_id: event_id(row, 2)?,
-        occurred_at: timestamp(row, 3)?,
-        created_at: timestamp(row, 4)?,
+        state: State {
+            entity,
+            position: position(row, 0)?,
+            sequence: sequence(row, 1)?,
+            event_id: event_id(row, 2)?,
+            occurred_at: timestamp(row, 3)?,
+            created_at: timestamp(row, 4)?,
+            data: optional_json(row, 6)?,
+        },
         shown: match row.get(5)? {
             None => Shown::Latest,
             Some(until) => Shown::Until(LogPosition(from_column(until)?)),
         },
-        data: optional_json(row, 6)?,
     })
 }
 

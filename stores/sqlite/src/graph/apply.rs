@@ -72,9 +72,9 @@ impl<'connection> Writer<'connection> {
 
     fn write(&mut self, version: &Version) -> Attempt<Written> {
         let branch = to_column(version.branch.0.0)?;
-        let position = to_column(version.position.0)?;
-        let sequence = to_column(version.sequence.0)?;
-        let (part, id) = Part::of(&version.entity);
+        let position = to_column(version.state.position.0)?;
+        let sequence = to_column(version.state.sequence.0)?;
+        let (part, id) = Part::of(&version.state.entity);
         let scope = self.book.scope(branch, branch, "", part)?;
         let newest: Option<i64> = self
             .newest
@@ -89,18 +89,22 @@ impl<'connection> Writer<'connection> {
             id,
             position,
             sequence,
-            version.event_id.0.as_bytes(),
-            version.occurred_at.as_micros(),
-            version.created_at.as_micros(),
+            version.state.event_id.0.as_bytes(),
+            version.state.occurred_at.as_micros(),
+            version.state.created_at.as_micros(),
             write_links(&version.references),
-            version.data.as_ref().map(spice_core::json::Json::as_str),
+            version
+                .state
+                .data
+                .as_ref()
+                .map(spice_core::json::Json::as_str),
             newest.is_none()
         ])?;
         if inserted == 0 {
             return Ok(Written::Stale);
         }
         self.write_references(scope, id, position, version)?;
-        if let Some(data) = &version.data {
+        if let Some(data) = &version.state.data {
             self.values.write(scope, id, position, data)?;
         }
         Ok(Written::New)

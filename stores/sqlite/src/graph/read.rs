@@ -158,7 +158,9 @@ fn scan_candidates(
         let Some(found) = reader.read(&scan.view, layers, part, &id)? else {
             continue;
         };
-        let Some(data) = &found.data else { continue };
+        let Some(data) = &found.state.data else {
+            continue;
+        };
         let passes = sieve.passes(&id, data.as_str())?;
         if passes && add(&mut page, scan.limit, Some(found)).is_break() {
             break;
@@ -208,7 +210,7 @@ pub(super) fn classes(connection: &Connection, view: &View) -> Attempt<Vec<Versi
     let mut classes = Vec::new();
     for id in ids {
         let found = reader.read(view, &layers, &part, &id)?;
-        classes.extend(found.filter(|found| found.data.is_some()));
+        classes.extend(found.filter(|found| found.state.data.is_some()));
     }
     Ok(classes)
 }
@@ -236,7 +238,7 @@ pub(super) fn history(
             versions.push(version(row, 1, branch, entity.clone(), position(row, 0)?)?);
         }
     }
-    versions.sort_by_key(|version| std::cmp::Reverse(version.position));
+    versions.sort_by_key(|version| std::cmp::Reverse(version.state.position));
     versions.truncate(limit);
     Ok(versions)
 }

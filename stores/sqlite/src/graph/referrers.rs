@@ -56,7 +56,7 @@ pub(super) fn referrers(connection: &Connection, question: &Question) -> Attempt
                 continue;
             };
             let mut held = found.references.iter();
-            let refers = found.data.is_some()
+            let refers = found.state.data.is_some()
                 && held.any(|(name, it)| *name == question.predicate && wanted.contains(it));
             if !refers {
                 continue;

@@ -7,7 +7,7 @@ use spice_core::{
     name::{ClassName, PropertyName},
     port::{
         Store,
-        graph::{Entity, Version},
+        graph::{Entity, State, Version},
     },
 };
 
@@ -83,14 +83,16 @@ pub(super) fn version(
 ) -> Attempt<Version> {
     Ok(Version {
         branch,
-        entity,
-        position,
-        sequence: sequence(row, first)?,
-        event_id: event_id(row, first + 1)?,
-        occurred_at: timestamp(row, first + 2)?,
-        created_at: timestamp(row, first + 3)?,
+        state: State {
+            entity,
+            position,
+            sequence: sequence(row, first)?,
+            event_id: event_id(row, first + 1)?,
+            occurred_at: timestamp(row, first + 2)?,
+            created_at: timestamp(row, first + 3)?,
+            data: optional_json(row, first + 5)?,
+        },
         references: optional_text(row, first + 4)?.map_or_else(|| Ok(Vec::new()), read_links)?,
-        data: optional_json(row, first + 5)?,
     })
 }
 

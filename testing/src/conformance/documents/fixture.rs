@@ -8,7 +8,7 @@ use spice_core::{
     ontology::PropertyType,
     port::{
         documents::{Change, Document, Documents, Search, Shown},
-        graph::Entity,
+        graph::{Entity, State},
         sink::Applied,
     },
     query::{INSTANCE_ID, Order},
@@ -33,15 +33,17 @@ pub fn index(branch: usize) -> (BranchName, BranchGeneration) {
 pub fn document(branch: usize, id: usize, position: u64, sequence: u64, data: &str) -> Document {
     Document {
         branch: index(branch),
-        entity: Entity::Instance(instance(0, id)),
-        sequence: Sequence(sequence),
-        position: LogPosition(position),
-        event_id: EventId(Uuid::from_u128(
-            u128::from(position) << 8 | u128::from(sequence),
-        )),
-        occurred_at: at(position),
-        created_at: at(1),
-        data: (!data.is_empty()).then(|| json(data)),
+        state: State {
+            entity: Entity::Instance(instance(0, id)),
+            sequence: Sequence(sequence),
+            position: LogPosition(position),
+            event_id: EventId(Uuid::from_u128(
+                u128::from(position) << 8 | u128::from(sequence),
+            )),
+            occurred_at: at(position),
+            created_at: at(1),
+            data: (!data.is_empty()).then(|| json(data)),
+        },
         shown: Shown::Latest,
     }
 }
@@ -141,7 +143,7 @@ pub fn property_name(name: &str) -> PropertyName {
 }
 
 pub fn id_of(document: &Document) -> &str {
-    match &document.entity {
+    match &document.state.entity {
         Entity::Instance(instance) => instance.id.as_str(),
         Entity::Class(class) => class.as_str(),
     }

@@ -40,9 +40,9 @@ impl Naive {
             }
             Change::Document(document) => document.clone(),
         };
-        let (branch, entity) = (document.branch.1, document.entity.clone());
+        let (branch, entity) = (document.branch.1, document.state.entity.clone());
         if document.until().is_some() {
-            let key = (branch, entity, document.position);
+            let key = (branch, entity, document.state.position);
             let is_of_use =
                 is_shown(&self.points, &document) && !self.superseded.contains_key(&key);
             if is_of_use {
@@ -52,7 +52,7 @@ impl Naive {
         }
         let key = (branch, entity);
         let stored = self.latest.get(&key);
-        let is_newer = stored.is_none_or(|stored| stored.sequence < document.sequence);
+        let is_newer = stored.is_none_or(|stored| stored.state.sequence < document.state.sequence);
         if is_newer {
             self.latest.insert(key, document);
         }
@@ -70,14 +70,16 @@ impl Naive {
         let Some(at) = at else {
             return latest;
         };
-        latest.filter(|latest| latest.position <= at).or_else(|| {
-            self.written_on(branch).find(|document| {
-                document.entity == *entity
-                    && document
-                        .until()
-                        .is_some_and(|until| (document.position..=until).contains(&at))
+        latest
+            .filter(|latest| latest.state.position <= at)
+            .or_else(|| {
+                self.written_on(branch).find(|document| {
+                    document.state.entity == *entity
+                        && document
+                            .until()
+                            .is_some_and(|until| (document.state.position..=until).contains(&at))
+                })
             })
-        })
     }
 
     /// Everything that a branch wrote, by entity and position.
@@ -88,7 +90,13 @@ impl Naive {
             .chain(self.latest.values())
             .collect();
         all.retain(|document| document.branch.1 == branch);
-        all.sort_by_key(|one| (&one.entity, one.position, one.shown != Shown::Latest));
+        all.sort_by_key(|one| {
+            (
+                &one.state.entity,
+                one.state.position,
+                one.shown != Shown::Latest,
+            )
+        });
         all.into_iter()
     }
 }
@@ -100,7 +108,7 @@ fn is_shown(
     points.values().flatten().any(|(parent, at)| {
         let until = document.until();
         *parent == document.branch.1
-            && until.is_some_and(|until| (document.position..=until).contains(at))
+            && until.is_some_and(|until| (document.state.position..=until).contains(at))
     })
 }
 
@@ -128,7 +136,7 @@ pub(super) fn property(document: &Document, name: &str) -> Option<Json> {
     if name == INSTANCE_ID {
         return Some(value!(id_of(document)).into());
     }
-    let properties: Properties = document.data.as_ref()?.read().ok()?;
+    let properties: Properties = document.state.data.as_ref()?.read().ok()?;
     let name: PropertyName = name.parse().ok()?;
     properties.get(&name).cloned()
 }
@@ -138,7 +146,7 @@ fn is_hangul(character: char) -> bool {
 }
 
 pub(super) fn passes(search: &Search, document: &Document) -> bool {
-    let data = document.data.as_ref();
+    let data = document.state.data.as_ref();
     let folded = |text: &str| text.to_lowercase().replace('ß', "ss");
     let text = data.map_or_else(String::new, |data| folded(data.as_str()));
     let known = ["red", "green", "blueé", "greenish", "strasse", "thing"];

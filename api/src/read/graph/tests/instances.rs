@@ -9,7 +9,7 @@ use spice_core::{
     lineage::{Lineage, View},
     name::PropertyName,
     port::{
-        graph::{Entity, Graph, Version},
+        graph::{Entity, Graph, State, Version},
         sink::Sinks,
     },
     time::Timestamp,
@@ -62,13 +62,15 @@ impl Entry {
         });
         Version {
             branch: BranchGeneration::MAIN,
-            entity: Entity::Instance(self.name().parse().unwrap()),
-            position: LogPosition(position),
-            sequence: Sequence(1),
-            event_id: EventId(Uuid::nil()),
-            occurred_at: Timestamp::default(),
-            created_at: Timestamp::default(),
-            data: self.live.then(|| Json::from(data)),
+            state: State {
+                entity: Entity::Instance(self.name().parse().unwrap()),
+                position: LogPosition(position),
+                sequence: Sequence(1),
+                event_id: EventId(Uuid::nil()),
+                occurred_at: Timestamp::default(),
+                created_at: Timestamp::default(),
+                data: self.live.then(|| Json::from(data)),
+            },
             references: references.filter(|_| self.live).collect(),
         }
     }
