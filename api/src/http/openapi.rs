@@ -22,7 +22,7 @@ use crate::http::{
     Service, Surface,
     answer::Answer,
     call::Call,
-    operation::{Answered, Body, Operation, Subject},
+    operation::{Operation, Shape, Subject},
     service::Document,
 };
 
@@ -66,7 +66,7 @@ fn describe(surface: Surface, version: &str, subjects: &[Subject]) -> Value {
     for subject in subjects {
         for operation in &subject.operations {
             let methods = paths
-                .entry(parameters::template(operation.path))
+                .entry(parameters::template(operation.address.path))
                 .or_default();
             let described = describe_operation(surface, subject.name, operation, &mut schemas);
             methods.insert(operation.method.as_str().to_ascii_lowercase(), described);
@@ -80,7 +80,7 @@ fn describe(surface: Surface, version: &str, subjects: &[Subject]) -> Value {
         .collect();
     json!({
         "openapi": "3.1.0",
-        "info": info(surface, version),
+        "info": describe_service(surface, version),
         "servers": [{"url": "/"}],
         "tags": tags,
         "paths": paths,
@@ -88,11 +88,11 @@ fn describe(surface: Surface, version: &str, subjects: &[Subject]) -> Value {
     })
 }
 
-fn info(surface: Surface, version: &str) -> Value {
+fn describe_service(surface: Surface, version: &str) -> Value {
     json!({
         "title": format!("SPICE Harvester: {}", surface.as_str()),
         "version": version,
-        "summary": summary(surface),
+        "summary": summarize(surface),
         "description": DESCRIPTION,
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     })
@@ -103,7 +103,7 @@ follow; `Prefer: wait=N` waits for them. A write returns `sequence`, and reads s
 `event_sequence`: pass it as `expected_seq` in the next write of the same thing. Every path \
 below `/api/v1/databases` also exists below `/api/v1/database`.";
 
-fn summary(surface: Surface) -> &'static str {
+fn summarize(surface: Surface) -> &'static str {
     match surface {
         Surface::Gateway => "The API for clients.",
         Surface::Oms => "The older, lower-level service over the same engine.",
@@ -130,47 +130,45 @@ fn describe_operation(
     if !parameters.is_empty() {
         described["parameters"] = parameters.into();
     }
-    if let Some(body) = operation.body {
-        described["requestBody"] = describe_body(body, operation.example.as_ref(), schemas);
+    if let Some(body) = &operation.body {
+        let content = describe_content(body.shape, body.example.as_ref(), schemas);
+        let content = json!({"application/json": content});
+        described["requestBody"] = json!({"required": body.required, "content": content});
     }
-    described["responses"] = responses(surface, operation, schemas);
+    described["responses"] = describe_responses(surface, operation, schemas);
     described
 }
 
-fn describe_body(body: Body, example: Option<&Value>, schemas: &mut SchemaGenerator) -> Value {
-    let mut content = json!({"schema": (body.shape)(schemas)});
+fn describe_content(shape: Shape, example: Option<&Value>, schemas: &mut SchemaGenerator) -> Value {
+    let mut content = json!({"schema": shape(schemas)});
     if let Some(example) = example {
         content["example"] = example.clone();
     }
-    json!({"required": body.required, "content": {"application/json": content}})
+    content
 }
 
-fn responses(surface: Surface, operation: &Operation, schemas: &mut SchemaGenerator) -> Value {
+fn describe_responses(
+    surface: Surface,
+    operation: &Operation,
+    schemas: &mut SchemaGenerator,
+) -> Value {
     let mut responses: BTreeMap<u16, Value> = BTreeMap::new();
     for answered in &operation.answers {
         let response = responses
             .entry(answered.status)
             .or_insert_with(|| json!({"description": answered.meaning}));
         response["headers"] = headers::of_answer(operation.is_command);
-        describe_answer(response, answered, schemas);
+        if let Some((media, shape)) = answered.content {
+            let content = describe_content(shape, answered.example.as_ref(), schemas);
+            response["content"][media] = content;
+        }
     }
-    for (status, codes) in errors::by_status(surface, operation) {
-        responses.insert(status, errors::response(status, &codes));
+    for (status, codes) in errors::group_by_status(surface, operation) {
+        responses.insert(status, errors::describe_response(status, &codes));
     }
     responses
         .into_iter()
         .map(|(status, response)| (status.to_string(), response))
         .collect::<Map<_, _>>()
         .into()
-}
-
-fn describe_answer(response: &mut Value, answered: &Answered, schemas: &mut SchemaGenerator) {
-    let Some((media, shape)) = answered.content else {
-        return;
-    };
-    let mut content = json!({"schema": shape(schemas)});
-    if let Some(example) = &answered.example {
-        content["example"] = example.clone();
-    }
-    response["content"][media] = content;
 }

@@ -1,5 +1,8 @@
 //! A described call of a service: the source of the router and of `OpenAPI`. There is no other way
 //! to register a handler, so none is undescribed.
+//!
+//! A call is one row of a table in `routes/`: `get("getThing", things::get)`, then what the row says
+//! about it, in this order: `at`, `does`, `notes`, `takes`, `body`, `answers`, `fails`.
 
 use std::sync::Arc;
 
@@ -7,14 +10,14 @@ use axum::{
     Extension,
     handler::Handler,
     http::Method,
-    routing::{MethodFilter, MethodRouter, on},
+    routing::{self, MethodRouter},
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 use spice_core::error::ErrorCode;
 
 use crate::http::{
-    Service,
+    Service, Surface,
     parameters::{Accepted, Described, headers},
 };
 
@@ -32,12 +35,13 @@ pub(crate) struct Subject {
 }
 
 /// The body of a call.
-#[derive(Clone, Copy)]
 pub(crate) struct Body {
     /// Its schema.
     pub(crate) shape: Shape,
-    /// Whether it is optional.
+    /// Whether it is required.
     pub(crate) required: bool,
+    /// An example of it.
+    pub(crate) example: Option<Value>,
 }
 
 /// A successful answer of a call.
@@ -52,16 +56,25 @@ pub(crate) struct Answered {
     pub(crate) example: Option<Value>,
 }
 
+/// Where a call is.
+#[derive(Clone, Default)]
+pub(crate) struct Address {
+    services: &'static [Surface],
+    /// Its path. `{*name}` stands for one or more parts, and fixed parts may follow it.
+    pub(crate) path: &'static str,
+    /// A further path that is not in the document, with the template for its parameters.
+    pub(crate) also: Option<(&'static str, &'static str)>,
+}
+
 /// One call.
 pub(crate) struct Operation {
     /// Its method.
     pub(crate) method: Method,
-    /// Its path. `{*name}` stands for one or more parts, and fixed parts may follow it.
-    pub(crate) path: &'static str,
-    /// Further paths that are not in the document, each with the template for its parameters.
-    pub(crate) also: Vec<(&'static str, &'static str)>,
-    /// Its id, unique in a service.
+    /// Its id in camelCase, unique in a service.
     pub(crate) id: &'static str,
+    /// Its address at the service that [`Operation::choose`] named.
+    pub(crate) address: Address,
+    addresses: Vec<Address>,
     /// What it does, in a sentence.
     pub(crate) summary: &'static str,
     /// Further description.
@@ -70,98 +83,118 @@ pub(crate) struct Operation {
     pub(crate) parameters: Vec<&'static dyn Described>,
     /// Its body.
     pub(crate) body: Option<Body>,
-    /// An example of the body, as JSON.
-    pub(crate) example: Option<Value>,
     /// Its successful answers.
     pub(crate) answers: Vec<Answered>,
     /// Its refusals, in addition to those that follow from its parts.
     pub(crate) failures: Vec<ErrorCode>,
+    /// Whether it changes nothing.
+    pub(crate) is_read: bool,
     /// Whether it passes a command to the writer.
     pub(crate) is_command: bool,
-    /// The refusal of an unknown parameter.
-    pub(crate) refusal: ErrorCode,
     endpoint: MethodRouter<Service>,
 }
 
-/// A read. `path` is complete; `id` is in camelCase and unique.
-pub(crate) fn reads<H: Handler<T, Service>, T: 'static>(
-    method: Method,
-    path: &'static str,
-    id: &'static str,
-    summary: &'static str,
-    handler: H,
-) -> Operation {
-    let refusal = ErrorCode::InvalidQuery;
-    let endpoint = on(filter(&method), handler);
-    Operation::new(method, path, [id, summary], refusal, endpoint)
+/// A read.
+pub(crate) fn get<H: Handler<T, Service>, T: 'static>(id: &'static str, handler: H) -> Operation {
+    Operation::new(Method::GET, id, routing::get(handler), true)
 }
 
-/// A change.
-pub(crate) fn writes<H: Handler<T, Service>, T: 'static>(
-    method: Method,
-    path: &'static str,
-    id: &'static str,
-    summary: &'static str,
-    handler: H,
-) -> Operation {
-    let refusal = ErrorCode::InvalidRequest;
-    let endpoint = on(filter(&method), handler);
-    Operation::new(method, path, [id, summary], refusal, endpoint)
+/// A read by `POST`: its question is a body.
+pub(crate) fn ask<H: Handler<T, Service>, T: 'static>(id: &'static str, handler: H) -> Operation {
+    Operation::new(Method::POST, id, routing::post(handler), true)
 }
 
-fn filter(method: &Method) -> MethodFilter {
-    match *method {
-        Method::POST => MethodFilter::POST,
-        Method::PUT => MethodFilter::PUT,
-        Method::PATCH => MethodFilter::PATCH,
-        Method::DELETE => MethodFilter::DELETE,
-        _ => MethodFilter::GET,
-    }
+/// A change by `POST`.
+pub(crate) fn post<H: Handler<T, Service>, T: 'static>(id: &'static str, handler: H) -> Operation {
+    Operation::new(Method::POST, id, routing::post(handler), false)
+}
+
+/// A change by `PUT`.
+pub(crate) fn put<H: Handler<T, Service>, T: 'static>(id: &'static str, handler: H) -> Operation {
+    Operation::new(Method::PUT, id, routing::put(handler), false)
+}
+
+/// A change by `DELETE`.
+pub(crate) fn delete<H: Handler<T, Service>, T: 'static>(
+    id: &'static str,
+    handler: H,
+) -> Operation {
+    Operation::new(Method::DELETE, id, routing::delete(handler), false)
 }
 
 impl Operation {
     fn new(
         method: Method,
-        path: &'static str,
-        [id, summary]: [&'static str; 2],
-        refusal: ErrorCode,
+        id: &'static str,
         endpoint: MethodRouter<Service>,
+        is_read: bool,
     ) -> Self {
         Self {
             method,
-            path,
-            also: Vec::new(),
             id,
-            summary,
+            address: Address::default(),
+            addresses: Vec::new(),
+            summary: "",
             notes: "",
             parameters: Vec::new(),
             body: None,
-            example: None,
             answers: Vec::new(),
             failures: Vec::new(),
+            is_read,
             is_command: false,
-            refusal,
             endpoint,
         }
     }
 
-    /// The same call at another path. `id` is unique.
-    pub(crate) fn renamed(mut self, path: &'static str, id: &'static str) -> Self {
-        self.path = path;
-        self.id = id;
+    /// Chooses its address at a service; false if the service does not have the call.
+    pub(crate) fn choose(&mut self, service: Surface) -> bool {
+        let mut addresses = self.addresses.iter();
+        let found = addresses.find(|address| address.services.contains(&service));
+        self.address = found.cloned().unwrap_or_default();
+        found.is_some()
+    }
+
+    /// Its path at every service, also at those that only watch the process.
+    pub(crate) fn everywhere(self, path: &'static str) -> Self {
+        self.at_services(&Surface::ALL, path)
+    }
+
+    /// Its path at gateway and oms.
+    pub(crate) fn at(self, path: &'static str) -> Self {
+        self.at_services(&[Surface::Gateway, Surface::Oms], path)
+    }
+
+    /// Its path at the gateway.
+    pub(crate) fn at_gateway(self, path: &'static str) -> Self {
+        self.at_services(&[Surface::Gateway], path)
+    }
+
+    /// Its path at oms.
+    pub(crate) fn at_oms(self, path: &'static str) -> Self {
+        self.at_services(&[Surface::Oms], path)
+    }
+
+    fn at_services(mut self, services: &'static [Surface], path: &'static str) -> Self {
+        let also = None;
+        self.addresses.push(Address {
+            services,
+            path,
+            also,
+        });
         self
     }
 
-    /// Further paths of the call. Their parameters have the same places as in the call's own path.
-    pub(crate) fn also_at(mut self, paths: &[&'static str]) -> Self {
-        let own = self.path;
-        self.also.extend(paths.iter().map(|path| (*path, own)));
+    /// A further path beside the last one, with the template for its parameters.
+    pub(crate) fn also_at(mut self, path: &'static str, template: &'static str) -> Self {
+        if let Some(address) = self.addresses.last_mut() {
+            address.also = Some((path, template));
+        }
         self
     }
 
-    /// A further path of the call, with its own placeholders.
-    pub(crate) fn also_as(mut self, path: &'static str) -> Self {
-        self.also.push((path, path));
+    /// What it does, in a sentence.
+    pub(crate) fn does(mut self, summary: &'static str) -> Self {
+        self.summary = summary;
         self
     }
 
@@ -177,23 +210,25 @@ impl Operation {
         self
     }
 
-    /// Its body, by the type that parses it.
-    pub(crate) fn body<T: JsonSchema>(mut self) -> Self {
-        let (shape, required) = (shape::<T> as Shape, true);
-        self.body = Some(Body { shape, required });
+    /// Its body, by the type that parses it, and an example.
+    pub(crate) fn body<T: JsonSchema>(mut self, example: Value) -> Self {
+        let (shape, example) = (shape::<T> as Shape, Some(example));
+        self.body = Some(Body {
+            shape,
+            required: true,
+            example,
+        });
         self
     }
 
-    /// An optional body.
-    pub(crate) fn optional_body<T: JsonSchema>(mut self) -> Self {
-        let (shape, required) = (shape::<T> as Shape, false);
-        self.body = Some(Body { shape, required });
-        self
-    }
-
-    /// An example of the body.
-    pub(crate) fn example(mut self, body: Value) -> Self {
-        self.example = Some(body);
+    /// An optional body, and an example.
+    pub(crate) fn optional_body<T: JsonSchema>(mut self, example: Option<Value>) -> Self {
+        let shape = shape::<T> as Shape;
+        self.body = Some(Body {
+            shape,
+            required: false,
+            example,
+        });
         self
     }
 
@@ -204,36 +239,39 @@ impl Operation {
 
     /// An answer of another media type.
     pub(crate) fn answers_as<T: JsonSchema>(
-        mut self,
+        self,
         status: u16,
         media: &'static str,
         meaning: &'static str,
     ) -> Self {
-        let content = Some((media, shape::<T> as Shape));
+        self.answer(status, meaning, Some((media, shape::<T> as Shape)))
+    }
+
+    /// An answer without a body.
+    pub(crate) fn answers_empty(self, status: u16, meaning: &'static str) -> Self {
+        self.answer(status, meaning, None)
+    }
+
+    fn answer(
+        mut self,
+        status: u16,
+        meaning: &'static str,
+        content: Option<(&'static str, Shape)>,
+    ) -> Self {
+        let example = None;
         self.answers.push(Answered {
             status,
             meaning,
             content,
-            example: None,
+            example,
         });
         self
     }
 
-    /// An answer without a body.
-    pub(crate) fn answers_empty(mut self, status: u16, meaning: &'static str) -> Self {
-        self.answers.push(Answered {
-            status,
-            meaning,
-            content: None,
-            example: None,
-        });
-        self
-    }
-
-    /// An example of the last answer.
-    pub(crate) fn shows(mut self, example: Value) -> Self {
+    /// An example of the last answer, in JSON.
+    pub(crate) fn shows(mut self, example: &str) -> Self {
         if let Some(answered) = self.answers.last_mut() {
-            answered.example = Some(example);
+            answered.example = serde_json::from_str(example).ok();
         }
         self
     }
@@ -267,11 +305,20 @@ impl Operation {
         self
     }
 
+    /// The refusal of an unknown parameter.
+    pub(crate) fn refusal(&self) -> ErrorCode {
+        if self.is_read {
+            ErrorCode::InvalidQuery
+        } else {
+            ErrorCode::InvalidRequest
+        }
+    }
+
     /// The handler, with the parameters of the call. `template` gives the places of those in the
     /// path.
     pub(crate) fn endpoint(&self, template: &'static str) -> MethodRouter<Service> {
         let accepted = Accepted {
-            refusal: self.refusal,
+            refusal: self.refusal(),
             known: Arc::from(self.parameters.as_slice()),
             template,
         };

@@ -1,11 +1,11 @@
-//! The calls of the services (contract §3). Each is described where it is registered, in the
-//! module of its subject. The router and the document are both built from the descriptions.
+//! The calls of the services (contract §3): one table for each subject, one row for each call, which
+//! says where each service has it. The router and the document are both built from the rows.
+#![allow(clippy::too_many_lines, reason = "a table has a row for each call")]
 
 mod branches;
 mod commands;
 mod databases;
 mod dead_letters;
-mod examples;
 mod graph;
 mod instances;
 mod mount;
@@ -41,35 +41,26 @@ pub fn metrics_router(api: Arc<Api>) -> Router {
 }
 
 fn router(api: Arc<Api>, surface: Surface) -> Router {
-    mount::router(api, surface, &subjects(surface))
+    mount::router(api, surface, &list_subjects(surface))
 }
 
 /// All calls of a service.
-pub(crate) fn subjects(surface: Surface) -> Vec<Subject> {
-    match surface {
-        Surface::Gateway => vec![
-            databases::gateway(),
-            branches::gateway(),
-            versions::gateway(),
-            ontology::gateway(),
-            ontology_tools::gateway(),
-            instances::gateway(),
-            commands::subject(),
-            graph::gateway(),
-            dead_letters::subject(),
-            probes::subject(),
-        ],
-        Surface::Oms => vec![
-            databases::oms(),
-            branches::oms(),
-            versions::oms(),
-            ontology::oms(),
-            ontology_tools::oms(),
-            instances::oms(),
-            commands::subject(),
-            dead_letters::subject(),
-            probes::subject(),
-        ],
-        Surface::Funnel | Surface::Metrics => vec![probes::subject()],
+pub(crate) fn list_subjects(surface: Surface) -> Vec<Subject> {
+    let mut subjects = vec![
+        databases::list_calls(),
+        branches::list_calls(),
+        versions::list_calls(),
+        ontology::list_calls(),
+        ontology_tools::list_calls(),
+        instances::list_calls(),
+        commands::list_calls(),
+        graph::list_calls(),
+        dead_letters::list_calls(),
+        probes::list_calls(),
+    ];
+    for subject in &mut subjects {
+        subject.operations.retain_mut(|it| it.choose(surface));
     }
+    subjects.retain(|subject| !subject.operations.is_empty());
+    subjects
 }

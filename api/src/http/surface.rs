@@ -11,6 +11,8 @@ pub(crate) enum Surface {
 }
 
 impl Surface {
+    pub(crate) const ALL: [Self; 4] = [Self::Gateway, Self::Oms, Self::Funnel, Self::Metrics];
+
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",

@@ -23,9 +23,9 @@ use crate::{
 
 /// `{branch, history, count, cursor?}`
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct HistoryPage<'a> {
-    branch: &'a BranchName,
-    history: Vec<Entry<'a>>,
+pub(crate) struct HistoryPage {
+    branch: BranchName,
+    history: Vec<Entry>,
     count: usize,
     /// The next page's `cursor`, if there may be more. A page may have fewer entries than requested
     /// before that.
@@ -35,10 +35,10 @@ pub(crate) struct HistoryPage<'a> {
 
 /// `{versions, count, branch, cursor?}`
 #[derive(Serialize, JsonSchema)]
-pub(crate) struct VersionPage<'a> {
-    versions: Vec<Entry<'a>>,
+pub(crate) struct VersionPage {
+    versions: Vec<Entry>,
     count: usize,
-    branch: &'a BranchName,
+    branch: BranchName,
     /// The next page's `cursor`, if there may be more. A page may have fewer entries than requested
     /// before that.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,12 +47,12 @@ pub(crate) struct VersionPage<'a> {
 
 /// One command.
 #[derive(Serialize, JsonSchema)]
-struct Entry<'a> {
+struct Entry {
     position: LogPosition,
     command_id: CommandId,
-    command_type: &'a str,
+    command_type: String,
     aggregate_id: String,
-    actor: Option<&'a str>,
+    actor: Option<String>,
     occurred_at: Timestamp,
     /// Missing for a command on many aggregates.
     sequence: Option<Sequence>,
@@ -62,36 +62,30 @@ struct Entry<'a> {
 
 /// `/version/{db}/history`
 pub(crate) async fn history(call: Call) -> Answer {
-    let found = page(&call).await?;
+    let (branch, history, cursor) = read_page(&call).await?;
     let page = HistoryPage {
-        branch: &found.branch,
-        count: found.commands.len(),
-        history: found.commands.iter().map(Entry::of).collect(),
-        cursor: found.cursor,
+        branch,
+        count: history.len(),
+        history,
+        cursor,
     };
     answer::api(StatusCode::OK, "success", "the newest commands first", page)
 }
 
 /// gateway: `/databases/{db}/versions`
 pub(crate) async fn versions(call: Call) -> Answer {
-    let found = page(&call).await?;
+    let (branch, versions, cursor) = read_page(&call).await?;
     let page = VersionPage {
-        branch: &found.branch,
-        count: found.commands.len(),
-        versions: found.commands.iter().map(Entry::of).collect(),
-        cursor: found.cursor,
+        count: versions.len(),
+        versions,
+        branch,
+        cursor,
     };
     answer::json(StatusCode::OK, &page)
 }
 
-/// A page of commands.
-struct Found {
-    branch: BranchName,
-    commands: Vec<Commanded>,
-    cursor: Option<String>,
-}
-
-async fn page(call: &Call) -> Result<Found, Failure> {
+/// The branch, a page of its commands, and the next cursor.
+async fn read_page(call: &Call) -> Result<(BranchName, Vec<Entry>, Option<String>), Failure> {
     let database = call.database()?;
     let branch = call.branch()?;
     let limit = call.get(&known::LIMIT)?;
@@ -102,26 +96,23 @@ async fn page(call: &Call) -> Result<Found, Failure> {
     let page = writer
         .history(&database, &branch, standing.as_of, before, limit)
         .await?;
-    Ok(Found {
-        branch,
-        commands: page.commands,
-        cursor: page.before.map(|before| scope.seal(&before.to_string())),
-    })
+    let commands = page.commands.into_iter().map(Entry::of).collect();
+    let cursor = page.before.map(|before| scope.seal(&before.to_string()));
+    Ok((branch, commands, cursor))
 }
 
-impl<'a> Entry<'a> {
-    fn of(command: &'a Commanded) -> Self {
+impl Entry {
+    fn of(command: Commanded) -> Self {
         let aggregate_id = command.aggregate.to_string();
-        let command_type = &command.command_type;
-        let said = command.message.clone();
+        let describe = || format!("{} {aggregate_id}", command.command_type);
         Self {
             position: command.position,
             command_id: command.command_id,
-            command_type,
-            actor: command.actor.as_deref(),
+            actor: command.actor,
             occurred_at: command.occurred_at,
             sequence: command.sequence,
-            message: said.unwrap_or_else(|| format!("{command_type} {aggregate_id}")),
+            message: command.message.unwrap_or_else(describe),
+            command_type: command.command_type,
             aggregate_id,
         }
     }

@@ -47,12 +47,12 @@ pub(super) fn add_schemas(schemas: &mut Map<String, Value>) {
 }
 
 /// The refusal codes of a call, by status.
-pub(super) fn by_status(
+pub(super) fn group_by_status(
     surface: Surface,
     operation: &Operation,
 ) -> BTreeMap<u16, BTreeSet<&'static str>> {
     let mut by_status: BTreeMap<u16, BTreeSet<&'static str>> = BTreeMap::new();
-    for code in codes(surface, operation) {
+    for code in collect_codes(surface, operation) {
         let codes = by_status.entry(code.http_status()).or_default();
         codes.insert(code.as_str());
     }
@@ -60,7 +60,7 @@ pub(super) fn by_status(
 }
 
 /// The answer of a status.
-pub(super) fn response(status: u16, codes: &BTreeSet<&'static str>) -> Value {
+pub(super) fn describe_response(status: u16, codes: &BTreeSet<&'static str>) -> Value {
     let listed: Vec<String> = codes.iter().map(|code| format!("`{code}`")).collect();
     let codes = json!({"properties": {"detail": {"properties": {"error": {"enum": codes}}}}});
     let error = json!({"$ref": "#/components/schemas/Error"});
@@ -75,10 +75,10 @@ pub(super) fn response(status: u16, codes: &BTreeSet<&'static str>) -> Value {
     })
 }
 
-fn codes(surface: Surface, operation: &Operation) -> Vec<ErrorCode> {
-    let mut codes = vec![operation.refusal, ErrorCode::InvalidRequest];
+fn collect_codes(surface: Surface, operation: &Operation) -> Vec<ErrorCode> {
+    let mut codes = vec![operation.refusal(), ErrorCode::InvalidRequest];
     codes.extend(&operation.failures);
-    if operation.path.contains("{db}") {
+    if operation.address.path.contains("{db}") {
         codes.extend([
             ErrorCode::InvalidName,
             ErrorCode::NotFound,

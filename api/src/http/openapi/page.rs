@@ -31,7 +31,7 @@ impl Entry<'_> {
 
 /// The page.
 pub(super) fn render(document: &Value) -> String {
-    let entries = entries(document);
+    let entries = list_entries(document);
     let title = escape(text(&document["info"]["title"]));
     let mut page = String::with_capacity(64 << 10);
     let _ = write!(
@@ -40,7 +40,7 @@ pub(super) fn render(document: &Value) -> String {
          <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
          <style>{STYLE}</style></head><body>"
     );
-    contents(&mut page, document, &entries);
+    write_contents(&mut page, document, &entries);
     let _ = write!(
         page,
         "<main><h1>{title} {}</h1><p>{}</p><p>{}</p><p><a href=\"openapi.json\">openapi.json</a></p>",
@@ -57,15 +57,15 @@ pub(super) fn render(document: &Value) -> String {
             prose(text(&tag["description"]))
         );
         for entry in entries.iter().filter(|entry| is_about(entry, name)) {
-            article(&mut page, entry);
+            write_article(&mut page, entry);
         }
     }
-    schemas(&mut page, &document["components"]["schemas"]);
+    write_schemas(&mut page, &document["components"]["schemas"]);
     let _ = writeln!(page, "</main><script>{SCRIPT}</script></body></html>");
     page
 }
 
-fn schemas(page: &mut String, schemas: &Value) {
+fn write_schemas(page: &mut String, schemas: &Value) {
     page.push_str("<h2>Schemas</h2>");
     for (name, schema) in object(schemas) {
         let name = escape(name);
@@ -78,7 +78,7 @@ fn schemas(page: &mut String, schemas: &Value) {
     }
 }
 
-fn entries(document: &Value) -> Vec<Entry<'_>> {
+fn list_entries(document: &Value) -> Vec<Entry<'_>> {
     let mut entries = Vec::new();
     for (path, methods) in object(&document["paths"]) {
         for (method, operation) in object(methods) {
@@ -96,7 +96,7 @@ fn is_about(entry: &Entry<'_>, tag: &str) -> bool {
     list(&entry.operation["tags"]).iter().any(|of| of == tag)
 }
 
-fn contents(page: &mut String, document: &Value, entries: &[Entry<'_>]) {
+fn write_contents(page: &mut String, document: &Value, entries: &[Entry<'_>]) {
     page.push_str("<nav><input id=\"search\" type=\"search\" placeholder=\"Search\" autofocus>");
     for tag in list(&document["tags"]) {
         let name = text(&tag["name"]);
@@ -105,7 +105,7 @@ fn contents(page: &mut String, document: &Value, entries: &[Entry<'_>]) {
             let _ = write!(
                 page,
                 "<li data-words=\"{}\"><a href=\"#{id}\">{id}</a></li>",
-                words(entry),
+                collect_words(entry),
                 id = escape(entry.id())
             );
         }
@@ -115,7 +115,7 @@ fn contents(page: &mut String, document: &Value, entries: &[Entry<'_>]) {
 }
 
 /// The search words of a call.
-fn words(entry: &Entry<'_>) -> String {
+fn collect_words(entry: &Entry<'_>) -> String {
     let summary = text(&entry.operation["summary"]);
     escape(&format!(
         "{} {} {} {summary}",
@@ -125,32 +125,32 @@ fn words(entry: &Entry<'_>) -> String {
     ))
 }
 
-fn article(page: &mut String, entry: &Entry<'_>) {
+fn write_article(page: &mut String, entry: &Entry<'_>) {
     let operation = entry.operation;
     let _ = write!(
         page,
         "<article id=\"{}\" data-words=\"{}\"><details><summary><span class=\"method {}\">{}</span> \
          <span class=\"path\">{}</span><br>{}</summary><p>{}</p>",
         escape(entry.id()),
-        words(entry),
+        collect_words(entry),
         entry.method,
         entry.method.to_uppercase(),
         escape(entry.path),
         prose(text(&operation["summary"])),
         prose(text(&operation["description"])),
     );
-    parameters(page, list(&operation["parameters"]));
+    write_parameters(page, list(&operation["parameters"]));
     let body = &operation["requestBody"]["content"]["application/json"];
     if body.is_object() {
         page.push_str("<h3>Body</h3>");
         page.push_str(&shape::render(&body["schema"]));
-        example(page, &body["example"]);
+        write_example(page, &body["example"]);
     }
-    answers(page, &operation["responses"]);
+    write_answers(page, &operation["responses"]);
     page.push_str("</details></article>");
 }
 
-fn parameters(page: &mut String, parameters: &[Value]) {
+fn write_parameters(page: &mut String, parameters: &[Value]) {
     if parameters.is_empty() {
         return;
     }
@@ -177,7 +177,7 @@ fn parameters(page: &mut String, parameters: &[Value]) {
     page.push_str("</table>");
 }
 
-fn answers(page: &mut String, responses: &Value) {
+fn write_answers(page: &mut String, responses: &Value) {
     page.push_str("<h3>Answers</h3><table>");
     for (status, response) in object(responses) {
         let _ = write!(
@@ -189,7 +189,7 @@ fn answers(page: &mut String, responses: &Value) {
             for (media, content) in object(&response["content"]) {
                 let _ = write!(page, "<p class=\"note\">{}</p>", escape(media));
                 page.push_str(&shape::render(&content["schema"]));
-                example(page, &content["example"]);
+                write_example(page, &content["example"]);
             }
         }
         page.push_str("</td></tr>");
@@ -197,7 +197,7 @@ fn answers(page: &mut String, responses: &Value) {
     page.push_str("</table>");
 }
 
-fn example(page: &mut String, example: &Value) {
+fn write_example(page: &mut String, example: &Value) {
     if !example.is_null() {
         let _ = write!(page, "<pre>{}</pre>", escape(&format!("{example:#}")));
     }

@@ -14,7 +14,7 @@ pub(super) fn template(path: &str) -> String {
 
 /// All parameters of a call, without its body.
 pub(super) fn of(operation: &Operation) -> impl Iterator<Item = &'static dyn Described> {
-    let mut parameters: Vec<_> = path::of(operation.path).collect();
+    let mut parameters: Vec<_> = path::of(operation.address.path).collect();
     parameters.extend(&operation.parameters);
     parameters.sort_by_key(|parameter| parameter.place());
     parameters.into_iter()

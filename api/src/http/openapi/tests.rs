@@ -7,15 +7,8 @@ use serde_json::Value;
 use super::*;
 use crate::http::routes;
 
-const SURFACES: [Surface; 4] = [
-    Surface::Gateway,
-    Surface::Oms,
-    Surface::Funnel,
-    Surface::Metrics,
-];
-
 fn document_of(surface: Surface) -> Value {
-    describe(surface, "0.0.0", &routes::subjects(surface))
+    describe(surface, "0.0.0", &routes::list_subjects(surface))
 }
 
 fn operations(document: &Value) -> Vec<(&String, &String, &Value)> {
@@ -49,17 +42,22 @@ fn all<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a Value>) {
 
 #[test]
 fn a_document_has_exactly_the_calls_of_its_service() {
-    for surface in SURFACES {
+    for surface in Surface::ALL {
         let document = document_of(surface);
         let documented: BTreeSet<(String, String)> = operations(&document)
             .into_iter()
             .map(|(path, method, _)| (path.clone(), method.to_uppercase()))
             .collect();
-        let subjects = routes::subjects(surface);
+        let subjects = routes::list_subjects(surface);
         let calls: Vec<(String, String)> = subjects
             .iter()
             .flat_map(|subject| &subject.operations)
-            .map(|call| (parameters::template(call.path), call.method.to_string()))
+            .map(|call| {
+                (
+                    parameters::template(call.address.path),
+                    call.method.to_string(),
+                )
+            })
             .collect();
         assert_eq!(calls.len(), documented.len(), "one is described twice");
         assert_eq!(calls.into_iter().collect::<BTreeSet<_>>(), documented);
@@ -68,7 +66,7 @@ fn a_document_has_exactly_the_calls_of_its_service() {
 
 #[test]
 fn calls_have_unique_names_answers_and_described_parts() {
-    for surface in SURFACES {
+    for surface in Surface::ALL {
         let document = document_of(surface);
         let mut ids = BTreeSet::new();
         for (path, _, operation) in operations(&document) {
@@ -105,7 +103,7 @@ fn calls_have_unique_names_answers_and_described_parts() {
 
 #[test]
 fn references_of_a_document_resolve() {
-    for surface in SURFACES {
+    for surface in Surface::ALL {
         let document = document_of(surface);
         let mut references = Vec::new();
         all(&document, "$ref", &mut references);
@@ -119,7 +117,7 @@ fn references_of_a_document_resolve() {
 
 #[test]
 fn required_fields_are_listed_once() {
-    for surface in SURFACES {
+    for surface in Surface::ALL {
         let document = document_of(surface);
         let mut lists = Vec::new();
         all(&document, "required", &mut lists);
@@ -161,7 +159,7 @@ fn bodies_are_described_by_their_parsers() {
 
 #[test]
 fn the_page_shows_every_call_and_loads_nothing() {
-    for surface in SURFACES {
+    for surface in Surface::ALL {
         let document = document_of(surface);
         let page = page::render(&document);
         for (path, _, operation) in operations(&document) {

@@ -1,98 +1,62 @@
 //! Graph queries (contract §9).
 
-use axum::http::Method;
 use serde_json::json;
 use spice_core::error::ErrorCode;
 
-use super::examples;
 use crate::{
     http::{
         answer::ApiResponse,
         graph::{self, GraphAnswer},
-        operation::{Operation, Subject, reads},
-        parameters::known,
+        operation::{Operation, Subject, ask, get},
+        parameters::known::{MAX_DEPTH, READ, SOURCE_CLASS, TARGET_CLASS},
         probes::{self, Health},
     },
     read::graph::{GraphRequest, SchemaPaths, SimpleRequest},
 };
 
-/// At the gateway.
-pub(super) fn gateway() -> Subject {
+/// The table.
+pub(super) fn list_calls() -> Subject {
+    let operations = vec![
+        get("graphHealth", probes::health)
+            .at_gateway("/api/v1/graph-query/health")
+            .does("Returns whether graph queries can be answered.")
+            .answers::<ApiResponse<'static, Health<'_>>>(200, "They can.")
+            .fails(&[ErrorCode::Unavailable]),
+        follow_hops("queryGraph").at_gateway("/api/v1/graph-query/{db}"),
+        ask("queryGraphSimple", graph::simple)
+            .at_gateway("/api/v1/graph-query/{db}/simple")
+            .does("Finds instances of one class.")
+            .takes(READ)
+            .body::<SimpleRequest>(
+                json!({"class_name": "Product", "filters": {"name": "Chair"}, "limit": 10}),
+            )
+            .speaks()
+            .answers::<GraphAnswer<'_>>(200, "Nodes, and whether their data is current.")
+            .shows(include_str!("examples/graph_answer.json")),
+        follow_hops("queryGraphMultiHop").at_gateway("/api/v1/graph-query/{db}/multi-hop"),
+        get("findPaths", graph::paths)
+            .at_gateway("/api/v1/graph-query/{db}/paths")
+            .does("Finds the paths from one class to another in the schema.")
+            .takes(READ)
+            .takes(&[&SOURCE_CLASS, &TARGET_CLASS, &MAX_DEPTH])
+            .answers::<SchemaPaths<'_>>(200, "The paths."),
+    ];
     Subject {
         name: "Graph queries",
         description: "Queries that follow relationships between instances.",
-        operations: vec![health(), query(), simple(), multi_hop(), paths()],
+        operations,
     }
 }
 
-fn health() -> Operation {
-    reads(
-        Method::GET,
-        "/api/v1/graph-query/health",
-        "graphHealth",
-        "Returns whether graph queries can be answered.",
-        probes::health,
-    )
-    .answers::<ApiResponse<'static, Health<'_>>>(200, "They can.")
-    .fails(&[ErrorCode::Unavailable])
-}
-
-fn query() -> Operation {
-    hops("/api/v1/graph-query/{db}", "queryGraph").also_at(&["/api/v1/graph-query/health"])
-}
-
-fn multi_hop() -> Operation {
-    hops("/api/v1/graph-query/{db}/multi-hop", "queryGraphMultiHop")
-}
-
-fn hops(path: &'static str, id: &'static str) -> Operation {
-    reads(
-        Method::POST,
-        path,
-        id,
-        "Starts at the instances of a class, follows hops, and joins the documents.",
-        graph::query,
-    )
-    .takes(known::READ)
-    .body::<GraphRequest>()
-    .example(json!({
-        "start_class": "Product",
-        "hops": [{"predicate": "owned_by", "target_class": "Customer"}],
-        "filters": {"price": {"gte": 100}},
-    }))
-    .speaks()
-    .answers::<GraphAnswer<'_>>(200, "Nodes, edges, and whether their data is current.")
-}
-
-fn simple() -> Operation {
-    reads(
-        Method::POST,
-        "/api/v1/graph-query/{db}/simple",
-        "queryGraphSimple",
-        "Finds instances of one class.",
-        graph::simple,
-    )
-    .takes(known::READ)
-    .body::<SimpleRequest>()
-    .example(json!({"class_name": "Product", "filters": {"name": "Chair"}, "limit": 10}))
-    .speaks()
-    .answers::<GraphAnswer<'_>>(200, "Nodes, and whether their data is current.")
-    .shows(examples::graph_answer())
-}
-
-fn paths() -> Operation {
-    reads(
-        Method::GET,
-        "/api/v1/graph-query/{db}/paths",
-        "findPaths",
-        "Finds the paths from one class to another in the schema.",
-        graph::paths,
-    )
-    .takes(known::READ)
-    .takes(&[
-        &known::SOURCE_CLASS,
-        &known::TARGET_CLASS,
-        &known::MAX_DEPTH,
-    ])
-    .answers::<SchemaPaths<'_>>(200, "The paths.")
+fn follow_hops(id: &'static str) -> Operation {
+    ask(id, graph::query)
+        .does("Starts at the instances of a class, follows hops, and joins the documents.")
+        .takes(READ)
+        .body::<GraphRequest>(json!({
+            "start_class": "Product",
+            "hops": [{"predicate": "owned_by", "target_class": "Customer"}],
+            "filters": {"price": {"gte": 100}},
+        }))
+        .speaks()
+        .answers::<GraphAnswer<'_>>(200, "Nodes, edges, and whether their data is current.")
 }

@@ -1,11 +1,14 @@
 //! Builds a router from the descriptions: aliases, rests of paths with fixed endings, layers.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use axum::{
     Router,
     extract::Request,
-    response::Response,
+    response::IntoResponse,
     routing::{MethodRouter, any},
 };
 use tower::ServiceExt;
@@ -29,9 +32,17 @@ pub(super) fn router(api: Arc<Api>, surface: Surface, subjects: &[Subject]) -> R
         surface,
         document: Arc::new(document),
     };
+    let operations: Vec<_> = subjects.iter().flat_map(|it| &it.operations).collect();
     let mut paths = Paths::new();
-    for operation in subjects.iter().flat_map(|subject| &subject.operations) {
-        add(&mut paths, operation);
+    for operation in &operations {
+        let address = &operation.address;
+        add(&mut paths, operation, address.path, address.path);
+        if let Some((path, template)) = address.also {
+            add(&mut paths, operation, path, template);
+        }
+        for path in find_hidden(&operations, operation) {
+            add(&mut paths, operation, path, address.path);
+        }
     }
     let mut router = Router::new();
     let mut rests: BTreeMap<String, Vec<(String, MethodRouter)>> = BTreeMap::new();
@@ -61,17 +72,38 @@ pub(super) fn router(api: Arc<Api>, surface: Surface, subjects: &[Subject]) -> R
         .with_state(service)
 }
 
-fn add(paths: &mut Paths, operation: &Operation) {
-    let own = (operation.path, operation.path);
-    for (path, template) in operation.also.iter().copied().chain([own]) {
-        let older = path
-            .strip_prefix(DATABASES[0])
-            .map(|rest| format!("{}{rest}", DATABASES[1]));
-        for path in [Some(path.to_owned()), older].into_iter().flatten() {
-            let methods = paths.remove(&path).unwrap_or_default();
-            paths.insert(path, methods.merge(operation.endpoint(template)));
-        }
+/// Adds a call at a path, and at its older name.
+fn add(paths: &mut Paths, operation: &Operation, path: &str, template: &'static str) {
+    let older = path.strip_prefix(DATABASES[0]);
+    let older = older.map(|rest| format!("{}{rest}", DATABASES[1]));
+    for path in [Some(path.to_owned()), older].into_iter().flatten() {
+        let methods = paths.remove(&path).unwrap_or_default();
+        paths.insert(path, methods.merge(operation.endpoint(template)));
     }
+}
+
+/// The paths of other calls that hide a name from this call: `DELETE …/ontology/list` deletes the
+/// class `list`, although `GET …/ontology/list` is another call.
+fn find_hidden(operations: &[&Operation], own: &Operation) -> BTreeSet<&'static str> {
+    let paths: BTreeSet<_> = operations.iter().map(|it| it.address.path).collect();
+    let has_own = |path: &str| {
+        let mut methods = operations.iter().filter(|it| it.address.path == path);
+        methods.any(|it| it.method == own.method)
+    };
+    let paths = paths.into_iter();
+    paths
+        .filter(|path| covers(own.address.path, path) && !has_own(path))
+        .collect()
+}
+
+/// Whether a template accepts every request of a path. Rests of paths are not compared.
+fn covers(template: &str, path: &str) -> bool {
+    let (parts, others) = (template.split('/'), path.split('/'));
+    parts.clone().count() == others.clone().count()
+        && !template.contains("{*")
+        && parts
+            .zip(others)
+            .all(|(part, other)| part == other || part.starts_with('{'))
 }
 
 /// The rest of a path, distinguished by its ending: `feature/x/diff` is the diff of `feature/x`.
@@ -91,15 +123,8 @@ fn by_ending(front: &str, mut endings: Vec<(String, MethodRouter)>) -> MethodRou
         async move {
             match methods {
                 None => layers::unknown_path(request).await,
-                Some(methods) => answered(methods.oneshot(request).await),
+                Some(methods) => methods.oneshot(request).await.into_response(),
             }
         }
     })
-}
-
-fn answered(response: Result<Response, std::convert::Infallible>) -> Response {
-    match response {
-        Ok(response) => response,
-        Err(never) => match never {},
-    }
 }

@@ -1,101 +1,49 @@
 //! Health checks and self-description.
 
-use axum::http::Method;
 use serde_json::{Map, Value};
 use spice_core::error::ErrorCode;
 
 use crate::http::{
     answer::ApiResponse,
     openapi,
-    operation::{Operation, Subject, reads},
+    operation::{Subject, get},
     probes::{self, Health, Liveness},
 };
 
-/// At every service.
-pub(super) fn subject() -> Subject {
+/// The table.
+pub(super) fn list_calls() -> Subject {
+    let operations = vec![
+        get("getHealth", probes::health)
+            .everywhere("/health")
+            .also_at("/api/v1/health", "/api/v1/health")
+            .does("Checks every store, and lists damaged logs.")
+            .answers::<ApiResponse<'static, Health<'_>>>(200, "Every store answers.")
+            .fails(&[ErrorCode::Unavailable]),
+        get("getLiveness", probes::live)
+            .everywhere("/livez")
+            .does("Answers while the process is running.")
+            .answers::<ApiResponse<'static, Liveness>>(200, "The process is running."),
+        get("getReadiness", probes::ready)
+            .everywhere("/readyz")
+            .does("Checks every store.")
+            .answers::<ApiResponse<'static, Health<'_>>>(200, "Every store answers.")
+            .fails(&[ErrorCode::Unavailable]),
+        get("getMetrics", probes::metrics)
+            .everywhere("/metrics")
+            .does("Metrics for Prometheus.")
+            .answers_as::<String>(200, spice_telemetry::CONTENT_TYPE, "The counters."),
+        get("getOpenApi", openapi::document)
+            .everywhere("/openapi.json")
+            .does("Returns this document.")
+            .answers::<Map<String, Value>>(200, "OpenAPI 3.1."),
+        get("getDocs", openapi::docs)
+            .everywhere("/docs")
+            .does("Shows this document as a page.")
+            .answers_as::<String>(200, "text/html; charset=utf-8", "A page."),
+    ];
     Subject {
         name: "Service",
         description: "The state of the service, and its own description.",
-        operations: vec![
-            health(),
-            liveness(),
-            readiness(),
-            metrics(),
-            document(),
-            page(),
-        ],
+        operations,
     }
-}
-
-fn health() -> Operation {
-    reads(
-        Method::GET,
-        "/health",
-        "getHealth",
-        "Checks every store, and lists damaged logs.",
-        probes::health,
-    )
-    .also_at(&["/api/v1/health"])
-    .answers::<ApiResponse<'static, Health<'_>>>(200, "Every store answers.")
-    .fails(&[ErrorCode::Unavailable])
-}
-
-fn liveness() -> Operation {
-    reads(
-        Method::GET,
-        "/livez",
-        "getLiveness",
-        "Answers while the process is running.",
-        probes::live,
-    )
-    .answers::<ApiResponse<'static, Liveness>>(200, "The process is running.")
-}
-
-fn readiness() -> Operation {
-    reads(
-        Method::GET,
-        "/readyz",
-        "getReadiness",
-        "Checks every store.",
-        probes::ready,
-    )
-    .answers::<ApiResponse<'static, Health<'_>>>(200, "Every store answers.")
-    .fails(&[ErrorCode::Unavailable])
-}
-
-fn metrics() -> Operation {
-    reads(
-        Method::GET,
-        "/metrics",
-        "getMetrics",
-        "Metrics for Prometheus.",
-        probes::metrics,
-    )
-    .answers_as::<String>(
-        200,
-        "text/plain; version=0.0.4; charset=utf-8",
-        "The counters.",
-    )
-}
-
-fn document() -> Operation {
-    reads(
-        Method::GET,
-        "/openapi.json",
-        "getOpenApi",
-        "Returns this document.",
-        openapi::document,
-    )
-    .answers::<Map<String, Value>>(200, "OpenAPI 3.1.")
-}
-
-fn page() -> Operation {
-    reads(
-        Method::GET,
-        "/docs",
-        "getDocs",
-        "Shows this document as a page.",
-        openapi::docs,
-    )
-    .answers_as::<String>(200, "text/html; charset=utf-8", "A page.")
 }

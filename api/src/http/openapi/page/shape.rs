@@ -24,7 +24,7 @@ const RULES: [&str; 11] = [
 /// The schema in HTML. References are links.
 pub(super) fn render(schema: &Value) -> String {
     let mut html = String::new();
-    if let Some(name) = reference(schema) {
+    if let Some(name) = find_reference(schema) {
         let name = escape(name);
         let _ = write!(html, "<a href=\"#schema-{name}\">{name}</a>");
         return html;
@@ -33,7 +33,7 @@ pub(super) fn render(schema: &Value) -> String {
         let parts: Vec<String> = list(&schema[key]).iter().map(render).collect();
         html.push_str(&parts.join(joint));
     }
-    let kind = kind(schema);
+    let kind = name_kind(schema);
     if !kind.is_empty() {
         let _ = write!(html, "<code>{}</code>", escape(&kind));
     }
@@ -53,11 +53,11 @@ pub(super) fn render(schema: &Value) -> String {
     if let Some(items) = schema.get("items") {
         let _ = write!(html, " of {}", render(items));
     }
-    members(&mut html, schema);
+    write_members(&mut html, schema);
     html
 }
 
-fn members(html: &mut String, schema: &Value) {
+fn write_members(html: &mut String, schema: &Value) {
     let required = list(&schema["required"]);
     let mut members = object(&schema["properties"]).peekable();
     if members.peek().is_none() {
@@ -80,11 +80,11 @@ fn members(html: &mut String, schema: &Value) {
     html.push_str("</ul>");
 }
 
-fn reference(schema: &Value) -> Option<&str> {
+fn find_reference(schema: &Value) -> Option<&str> {
     schema["$ref"].as_str()?.rsplit('/').next()
 }
 
-fn kind(schema: &Value) -> String {
+fn name_kind(schema: &Value) -> String {
     match &schema["type"] {
         Value::String(kind) => kind.clone(),
         Value::Array(kinds) => kinds.iter().map(text).collect::<Vec<_>>().join(" or "),
