@@ -86,7 +86,7 @@ fn collect_codes(surface: Surface, operation: &Operation) -> Vec<ErrorCode> {
         ]);
     }
     for parameter in parameters::of(operation) {
-        codes.extend(parameter.refusals(surface));
+        codes.extend(parameter.refusal(surface));
     }
     if operation.body.is_some() {
         codes.extend([

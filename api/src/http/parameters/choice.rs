@@ -31,34 +31,32 @@ impl Kind for Flag {
         json!({"type": "boolean", "default": false})
     }
 
-    fn refusals(&self, surface: Surface) -> Vec<ErrorCode> {
-        vec![failure::shape_code(surface)]
+    fn refusal(&self, surface: Surface) -> Option<ErrorCode> {
+        Some(failure::shape_code(surface))
     }
 }
 
-/// One of several words; the first if absent.
+/// One of several words, each with its value; the first if absent. The code refuses another word; by
+/// default it is the code of a wrong shape.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Choice<T: 'static> {
-    /// Each word with its value.
-    pub(super) words: &'static [(&'static str, T)],
-    /// The code that refuses another word; by default the code of a wrong shape.
-    pub(super) refusal: Option<ErrorCode>,
-}
+pub(crate) struct Choice<T: 'static>(
+    pub(super) &'static [(&'static str, T)],
+    pub(super) Option<ErrorCode>,
+);
 
 impl<T: Copy + Default + Sync> Kind for Choice<T> {
     type Value<'a> = T;
 
     fn read(&self, name: &str, given: &Given) -> Result<T, Failure> {
         let Some(text) = given.query(name) else {
-            return Ok(self.words.first().map_or_else(T::default, |first| first.1));
+            return Ok(self.0.first().map_or_else(T::default, |first| first.1));
         };
-        let mut words = self.words.iter();
-        if let Some((_, value)) = words.find(|(word, _)| *word == text) {
+        if let Some((_, value)) = self.0.iter().find(|(word, _)| *word == text) {
             return Ok(*value);
         }
         let words = failure::alternatives(&self.listed());
         let message = format!("{name} must be {words}, not {text:?}");
-        Err(match self.refusal {
+        Err(match self.1 {
             Some(code) => Failure::new(code, message).with("field", name),
             None => given.shape(name, "enum", message),
         })
@@ -69,14 +67,13 @@ impl<T: Copy + Default + Sync> Kind for Choice<T> {
         json!({"type": "string", "enum": words, "default": words.first()})
     }
 
-    fn refusals(&self, surface: Surface) -> Vec<ErrorCode> {
-        let code = self.refusal;
-        vec![code.unwrap_or_else(|| failure::shape_code(surface))]
+    fn refusal(&self, surface: Surface) -> Option<ErrorCode> {
+        Some(self.1.unwrap_or_else(|| failure::shape_code(surface)))
     }
 }
 
 impl<T> Choice<T> {
     fn listed(&self) -> Vec<&'static str> {
-        self.words.iter().map(|(word, _)| *word).collect()
+        self.0.iter().map(|(word, _)| *word).collect()
     }
 }

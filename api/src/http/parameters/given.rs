@@ -61,6 +61,22 @@ impl Given {
         Some(value)
     }
 
+    /// A parameter of the query, parsed; `what` and `rule` name the right form in the refusal.
+    pub(super) fn parse<T>(
+        &self,
+        name: &str,
+        (rule, what, hint): (&str, &str, &str),
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, Failure> {
+        let Some(text) = self.query(name) else {
+            return Ok(None);
+        };
+        parse(text).map(Some).ok_or_else(|| {
+            let message = format!("{name} must be {what}, not {text:?}{hint}");
+            Failure::token(name, rule, text, message)
+        })
+    }
+
     /// A header, text or not.
     pub(crate) fn header_value(&self, name: &str) -> Option<&HeaderValue> {
         self.headers.get(name)

@@ -2,13 +2,12 @@
 
 use axum::http::HeaderValue;
 use serde_json::{Value, json};
-use spice_core::error::ErrorCode;
 
 use super::{
     given::Given,
     parameter::{Kind, Parameter, Place, parameters},
 };
-use crate::http::{Surface, failure::Failure, prefer};
+use crate::http::{failure::Failure, prefer};
 
 /// The longest wait in `Prefer`, in seconds.
 pub(crate) const LONGEST_WAIT: u64 = 60;
@@ -72,10 +71,6 @@ impl Kind for Key {
         let Self { least, most } = self;
         json!({"type": "string", "pattern": "^[!-~]+$", "minLength": least, "maxLength": most})
     }
-
-    fn refusals(&self, _surface: Surface) -> Vec<ErrorCode> {
-        vec![ErrorCode::InvalidRequest]
-    }
 }
 
 /// Any text.
@@ -101,9 +96,5 @@ impl Kind for EventId {
 
     fn read<'a>(&self, name: &str, given: &'a Given) -> Result<Option<&'a HeaderValue>, Failure> {
         Ok(given.header_value(name))
-    }
-
-    fn refusals(&self, _surface: Surface) -> Vec<ErrorCode> {
-        vec![ErrorCode::InvalidRequest]
     }
 }

@@ -76,17 +76,20 @@ parameters! {
     END_ENTITY_TOO: Text, "target_class", "The same as `end_entity`.";
     MAX_DEPTH: Depth = Depth { default: 3 }, "max_depth", "The maximum number of hops in a path.";
     EARLIER_MAX_DEPTH: Depth = Depth { default: 5 }, "max_depth", "The maximum number of hops in a path.";
-}
 
-/// What a bulk does about an invalid row.
-pub(crate) const ON_ERROR: Parameter<Choice<OnError>> = Parameter::new(
-    "on_error",
-    "Whether one invalid row refuses all rows, or is only left out.",
-    Choice {
-        words: &[("abort", OnError::Abort), ("skip", OnError::Skip)],
-        refusal: None,
-    },
-);
+    // Choices of words.
+    ON_ERROR: Choice<OnError> =
+        Choice(&[("abort", OnError::Abort), ("skip", OnError::Skip)], None),
+        "on_error", "Whether one invalid row refuses all rows, or is only left out.";
+    FORMAT: Choice<Format> = Choice(
+        &[("json", Format::Json), ("jsonld", Format::JsonLd), ("owl", Format::Owl)],
+        Some(ErrorCode::InvalidRequest),
+    ), "format", "The format: as it was defined, JSON-LD, or OWL in Turtle.";
+    PATH_TYPE: Choice<PathType> = Choice(
+        &[("shortest", PathType::Shortest), ("all", PathType::All)],
+        Some(ErrorCode::InvalidQuery),
+    ), "path_type", "Only the shortest paths, or all paths that visit no class twice.";
+}
 
 /// A format of a class for other tools.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -97,20 +100,6 @@ pub(crate) enum Format {
     Owl,
 }
 
-/// The format of a class.
-pub(crate) const FORMAT: Parameter<Choice<Format>> = Parameter::new(
-    "format",
-    "The format: as it was defined, JSON-LD, or OWL in Turtle.",
-    Choice {
-        words: &[
-            ("json", Format::Json),
-            ("jsonld", Format::JsonLd),
-            ("owl", Format::Owl),
-        ],
-        refusal: Some(ErrorCode::InvalidRequest),
-    },
-);
-
 /// Which paths to list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -120,16 +109,6 @@ pub(crate) enum PathType {
     Shortest,
     All,
 }
-
-/// Which paths to list.
-pub(crate) const PATH_TYPE: Parameter<Choice<PathType>> = Parameter::new(
-    "path_type",
-    "Only the shortest paths, or all paths that visit no class twice.",
-    Choice {
-        words: &[("shortest", PathType::Shortest), ("all", PathType::All)],
-        refusal: Some(ErrorCode::InvalidQuery),
-    },
-);
 
 /// A read of a whole database, at any time.
 pub(crate) const UNBRANCHED: &[&dyn Described] = &[&AS_OF, &AT_LEAST, &TIMEOUT];

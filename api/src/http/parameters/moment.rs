@@ -1,8 +1,7 @@
 //! Parameters for a state of the database: at a time, or at least as new.
 
 use serde_json::{Value, json};
-use spice_core::{error::ErrorCode, id::CommandId, time::Timestamp};
-use uuid::Uuid;
+use spice_core::{error::ErrorCode, id::CommandId};
 
 use super::{
     given::{Given, position},
@@ -21,34 +20,24 @@ impl Kind for Moment {
     type Value<'a> = Option<AsOf>;
 
     fn read(&self, name: &str, given: &Given) -> Result<Option<AsOf>, Failure> {
-        let Some(text) = given.query(name) else {
-            return Ok(None);
-        };
-        if let Some(position) = position(text) {
-            return Ok(Some(AsOf::Position(position)));
-        }
-        text.parse::<Timestamp>()
-            .map(|time| Some(AsOf::Time(time)))
-            .map_err(|_| {
-                let hint = if text.contains(' ') {
-                    "; in a query + means a space, so write the + of an offset as %2B"
-                } else {
-                    ""
-                };
-                let message = format!(
-                    "{name} must be a position (a whole number from 0 up) or an RFC 3339 time, \
-                     not {text:?}{hint}"
-                );
-                Failure::token(name, "moment", text, message)
-            })
+        let what = "a position (a whole number from 0 up) or an RFC 3339 time";
+        let blank = given.query(name).filter(|text| text.contains(' '));
+        let hint = blank.map_or(
+            "",
+            |_| "; in a query + means a space, so write the + of an offset as %2B",
+        );
+        given.parse(name, ("moment", what, hint), |text| {
+            let time = || text.parse().ok().map(AsOf::Time);
+            position(text).map(AsOf::Position).or_else(time)
+        })
     }
 
     fn schema(&self) -> Value {
         position_or("date-time")
     }
 
-    fn refusals(&self, _surface: Surface) -> Vec<ErrorCode> {
-        vec![ErrorCode::Timeout, ErrorCode::Unavailable]
+    fn refusal(&self, _surface: Surface) -> Option<ErrorCode> {
+        Some(ErrorCode::Timeout)
     }
 }
 
@@ -60,29 +49,19 @@ impl Kind for Mark {
     type Value<'a> = Option<AtLeast>;
 
     fn read(&self, name: &str, given: &Given) -> Result<Option<AtLeast>, Failure> {
-        let Some(text) = given.query(name) else {
-            return Ok(None);
-        };
-        if let Some(position) = position(text) {
-            return Ok(Some(AtLeast::Position(position)));
-        }
-        text.parse::<Uuid>()
-            .map(|id| Some(AtLeast::Command(CommandId(id))))
-            .map_err(|_| {
-                let message = format!(
-                    "{name} must be a position (a whole number from 0 up) or a command id, not \
-                     {text:?}"
-                );
-                Failure::token(name, "mark", text, message)
-            })
+        let what = "a position (a whole number from 0 up) or a command id";
+        given.parse(name, ("mark", what, ""), |text| {
+            let command = || text.parse().ok().map(|id| AtLeast::Command(CommandId(id)));
+            position(text).map(AtLeast::Position).or_else(command)
+        })
     }
 
     fn schema(&self) -> Value {
         position_or("uuid")
     }
 
-    fn refusals(&self, _surface: Surface) -> Vec<ErrorCode> {
-        vec![ErrorCode::Timeout, ErrorCode::Unavailable]
+    fn refusal(&self, _surface: Surface) -> Option<ErrorCode> {
+        Some(ErrorCode::Timeout)
     }
 }
 

@@ -74,8 +74,8 @@ impl Kind for Whole {
         schema
     }
 
-    fn refusals(&self, surface: Surface) -> Vec<ErrorCode> {
-        vec![failure::shape_code(surface)]
+    fn refusal(&self, surface: Surface) -> Option<ErrorCode> {
+        Some(failure::shape_code(surface))
     }
 }
 
@@ -96,8 +96,8 @@ impl Kind for Depth {
         Whole::new(1, graph::DEPTH, self.default).schema()
     }
 
-    fn refusals(&self, surface: Surface) -> Vec<ErrorCode> {
-        vec![failure::shape_code(surface), ErrorCode::InvalidQuery]
+    fn refusal(&self, surface: Surface) -> Option<ErrorCode> {
+        Some(failure::shape_code(surface))
     }
 }
 
@@ -120,8 +120,8 @@ impl Kind for ExpectedSequence {
         bounds(0, LARGEST)
     }
 
-    fn refusals(&self, surface: Surface) -> Vec<ErrorCode> {
-        vec![failure::shape_code(surface)]
+    fn refusal(&self, surface: Surface) -> Option<ErrorCode> {
+        Some(failure::shape_code(surface))
     }
 }
 
@@ -133,23 +133,12 @@ impl Kind for Position {
     type Value<'a> = Option<LogPosition>;
 
     fn read(&self, name: &str, given: &Given) -> Result<Option<LogPosition>, Failure> {
-        let Some(text) = given.query(name) else {
-            return Ok(None);
-        };
-        position(text).map(Some).ok_or_else(|| {
-            let message = format!(
-                "{name} must be a position of the log (a whole number from 0 up), not {text:?}"
-            );
-            Failure::token(name, "position", text, message)
-        })
+        let what = "a position of the log (a whole number from 0 up)";
+        given.parse(name, ("position", what, ""), position)
     }
 
     fn schema(&self) -> Value {
         bounds(0, LARGEST)
-    }
-
-    fn refusals(&self, _surface: Surface) -> Vec<ErrorCode> {
-        vec![ErrorCode::InvalidRequest]
     }
 }
 

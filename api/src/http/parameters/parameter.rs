@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, Uri};
+use serde::Serialize;
 use serde_json::{Value, json};
 use spice_core::error::ErrorCode;
 
@@ -15,15 +16,16 @@ pub(crate) struct Parameter<K> {
     /// Its name.
     pub(crate) name: &'static str,
     /// Its purpose, in Markdown.
-    description: &'static str,
+    pub(super) description: &'static str,
     /// A possible value.
-    example: Option<&'static str>,
+    pub(super) example: Option<&'static str>,
     /// Its type, with bounds and default.
     pub(crate) kind: K,
 }
 
 /// The place of a parameter in a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Place {
     Path,
     Query,
@@ -47,9 +49,9 @@ pub(crate) trait Kind: Copy + Sync + 'static {
         json!({"type": "string"})
     }
 
-    /// The codes that refuse a value.
-    fn refusals(&self, _surface: Surface) -> Vec<ErrorCode> {
-        Vec::new()
+    /// The code that refuses a value, if it is not one that every such call has.
+    fn refusal(&self, _surface: Surface) -> Option<ErrorCode> {
+        None
     }
 }
 
@@ -61,31 +63,11 @@ pub(crate) trait Described: Sync {
     /// Its place in requests.
     fn place(&self) -> Place;
 
-    /// The codes that refuse a value.
-    fn refusals(&self, surface: Surface) -> Vec<ErrorCode>;
+    /// The code that refuses a value, if it is not one that every such call has.
+    fn refusal(&self, surface: Surface) -> Option<ErrorCode>;
 
     /// The parameter object of `OpenAPI`.
     fn describe(&self) -> Value;
-}
-
-impl<K: Copy> Parameter<K> {
-    /// A parameter of a type.
-    pub(crate) const fn new(name: &'static str, description: &'static str, kind: K) -> Self {
-        Self {
-            name,
-            description,
-            example: None,
-            kind,
-        }
-    }
-
-    /// Adds a possible value.
-    pub(crate) const fn example(self, example: &'static str) -> Self {
-        Self {
-            example: Some(example),
-            ..self
-        }
-    }
 }
 
 impl<K: Kind> Parameter<K> {
@@ -104,19 +86,14 @@ impl<K: Kind> Described for Parameter<K> {
         K::PLACE
     }
 
-    fn refusals(&self, surface: Surface) -> Vec<ErrorCode> {
-        self.kind.refusals(surface)
+    fn refusal(&self, surface: Surface) -> Option<ErrorCode> {
+        self.kind.refusal(surface)
     }
 
     fn describe(&self) -> Value {
-        let place = match K::PLACE {
-            Place::Path => "path",
-            Place::Query => "query",
-            Place::Header => "header",
-        };
         let mut described = json!({
             "name": self.name,
-            "in": place,
+            "in": K::PLACE,
             "required": K::IS_REQUIRED,
             "description": self.description,
         });
@@ -140,13 +117,18 @@ impl<K: Kind> Described for Parameter<K> {
 macro_rules! parameters {
     (@value $kind:ident) => { $kind };
     (@value $kind:ident $value:expr) => { $value };
-    ($($constant:ident: $kind:ident $(= $value:expr)?,
+    (@example) => { None };
+    (@example $example:expr) => { Some($example) };
+    ($($constant:ident: $kind:ident $(<$of:ident>)? $(= $value:expr)?,
         $name:literal, $description:literal $(, $example:expr)?;)+) => {
         $(
             #[doc = $description]
-            pub(crate) const $constant: Parameter<$kind> =
-                Parameter::new($name, $description, parameters!(@value $kind $($value)?))
-                    $(.example($example))?;
+            pub(crate) const $constant: Parameter<$kind $(<$of>)?> = Parameter {
+                name: $name,
+                description: $description,
+                example: parameters!(@example $($example)?),
+                kind: parameters!(@value $kind $($value)?),
+            };
         )+
     };
 }
@@ -182,10 +164,9 @@ impl Accepted {
         let names = self.names();
         for (index, (name, _)) in query.iter().enumerate() {
             let message = if !names.contains(&name.as_str()) {
-                let takes = if names.is_empty() {
-                    "none".to_owned()
-                } else {
-                    names.join(", ")
+                let takes = match names[..] {
+                    [] => "none".to_owned(),
+                    ref names => names.join(", "),
                 };
                 format!("unknown parameter {name:?}; this call takes {takes}")
             } else if query.iter().take(index).any(|(other, _)| other == name) {

@@ -15,7 +15,7 @@ use super::{
     parameter::{Described, Kind, Parameter, Place, parameters},
     text::{BRANCH_PATTERN, DATABASE_PATTERN, schema},
 };
-use crate::http::{Surface, failure::Failure};
+use crate::http::failure::Failure;
 
 parameters! {
     DATABASE: Database, "db", "The database.", "demo";
@@ -87,7 +87,7 @@ impl Kind for Segment {
     }
 
     fn schema(&self) -> Value {
-        schema("", 1, 100)
+        json!({"type": "string", "minLength": 1, "maxLength": 100})
     }
 }
 
@@ -132,10 +132,6 @@ impl Kind for InstanceInQuery {
 
     fn schema(&self) -> Value {
         Instance.schema()
-    }
-
-    fn refusals(&self, _surface: Surface) -> Vec<ErrorCode> {
-        vec![ErrorCode::InvalidName]
     }
 }
 

@@ -39,10 +39,6 @@ impl Kind for RequiredText {
     fn read<'a>(&self, name: &str, given: &'a Given) -> Result<&'a str, Failure> {
         given.query(name).ok_or_else(|| missing(name))
     }
-
-    fn refusals(&self, _surface: Surface) -> Vec<ErrorCode> {
-        vec![ErrorCode::InvalidQuery]
-    }
 }
 
 /// The name of a branch.
@@ -58,10 +54,6 @@ impl Kind for Branch {
 
     fn schema(&self) -> Value {
         schema(BRANCH_PATTERN, 1, 100)
-    }
-
-    fn refusals(&self, _surface: Surface) -> Vec<ErrorCode> {
-        vec![ErrorCode::InvalidName]
     }
 }
 
@@ -80,8 +72,8 @@ impl Kind for Database {
         schema(DATABASE_PATTERN, 3, 50)
     }
 
-    fn refusals(&self, _surface: Surface) -> Vec<ErrorCode> {
-        vec![ErrorCode::InvalidName]
+    fn refusal(&self, _surface: Surface) -> Option<ErrorCode> {
+        Some(ErrorCode::InvalidName)
     }
 }
 
@@ -105,19 +97,11 @@ impl Kind for Filter {
     fn schema(&self) -> Value {
         json!({"type": "object"})
     }
-
-    fn refusals(&self, _surface: Surface) -> Vec<ErrorCode> {
-        vec![ErrorCode::InvalidQuery]
-    }
 }
 
-/// The schema of a text with a pattern (none if empty) and a length.
+/// The schema of a text with a pattern and a length.
 pub(super) fn schema(pattern: &str, least: usize, most: usize) -> Value {
-    let mut schema = json!({"type": "string", "minLength": least, "maxLength": most});
-    if !pattern.is_empty() {
-        schema["pattern"] = pattern.into();
-    }
-    schema
+    json!({"type": "string", "minLength": least, "maxLength": most, "pattern": pattern})
 }
 
 /// The refusal of a missing parameter.
