@@ -5,11 +5,7 @@ use std::borrow::Cow;
 
 use axum::{
     extract::Request,
-    http::{
-        HeaderMap, HeaderValue, StatusCode, Version,
-        header::{EXPECT, HOST, TRANSFER_ENCODING},
-        uri::Authority,
-    },
+    http::{HeaderMap, HeaderValue, StatusCode, Version, header::HOST, uri::Authority},
     response::{IntoResponse, Response},
 };
 use spice_core::error::ErrorCode;
@@ -39,8 +35,10 @@ pub(crate) fn check(request: &mut Request) -> Result<(), Box<Response>> {
     let headers = request.headers_mut();
     check_single(headers).map_err(refuse)?;
     check_host(headers, is_1_0).map_err(refuse)?;
-    check_expectation(headers)?;
-    check_transfer(headers)?;
+    let expect = ("Expect", "100-continue");
+    check_only(headers, expect, StatusCode::EXPECTATION_FAILED)?;
+    let encoding = ("Transfer-Encoding", "chunked");
+    check_only(headers, encoding, StatusCode::NOT_IMPLEMENTED)?;
     join_lists(headers);
     Ok(())
 }
@@ -51,7 +49,7 @@ fn check_target(request: &Request) -> Result<(), Failure> {
         let message = "the request target has a fragment (#…); write # itself as %23";
         return Err(Failure::token("path", "fragment", uri.path(), message));
     }
-    if let Some(fault) = fault(uri.path()) {
+    if let Some(fault) = find_fault(uri.path()) {
         let message = format!("the path {:?} {fault}", uri.path());
         return Err(Failure::new(ErrorCode::InvalidName, message)
             .with("field", "path")
@@ -61,7 +59,7 @@ fn check_target(request: &Request) -> Result<(), Failure> {
     for pair in uri.query().unwrap_or_default().split('&') {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         for (part, text) in [("name", name), ("value", value)] {
-            if let Some(fault) = fault(text) {
+            if let Some(fault) = find_fault(text) {
                 let message = format!("invalid query: the {part} in {pair:?} {fault}");
                 return Err(Failure::token(name, "percent_encoding", text, message));
             }
@@ -71,7 +69,7 @@ fn check_target(request: &Request) -> Result<(), Failure> {
 }
 
 /// The problem of a text's percent-encoding.
-fn fault(text: &str) -> Option<&'static str> {
+fn find_fault(text: &str) -> Option<&'static str> {
     let bytes = text.as_bytes();
     let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
     let is_broken = |(at, byte): (usize, &u8)| *byte == b'%' && !(digit(at + 1) && digit(at + 2));
@@ -114,31 +112,18 @@ fn check_host(headers: &HeaderMap, is_1_0: bool) -> Result<(), Failure> {
     Err(Failure::token("host", "host", &value, message))
 }
 
-fn check_expectation(headers: &HeaderMap) -> Result<(), Box<Response>> {
-    for value in headers.get_all(EXPECT) {
+/// Refuses a header with another value than the supported one.
+fn check_only(
+    headers: &HeaderMap,
+    (name, supported): (&str, &str),
+    status: StatusCode,
+) -> Result<(), Box<Response>> {
+    for value in headers.get_all(name) {
         let value = String::from_utf8_lossy(value.as_bytes());
-        if !value.trim().eq_ignore_ascii_case("100-continue") {
-            let message = format!("unsupported Expect {value:?}; only 100-continue is supported");
-            let failure = Failure::token("expect", "enum", &value, message);
-            return Err(Box::new(
-                failure.into_response_with(StatusCode::EXPECTATION_FAILED),
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Refuses unsupported transfer encodings.
-fn check_transfer(headers: &HeaderMap) -> Result<(), Box<Response>> {
-    for value in headers.get_all(TRANSFER_ENCODING) {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        if !value.trim().eq_ignore_ascii_case("chunked") {
-            let message =
-                format!("unsupported Transfer-Encoding {value:?}; only chunked is supported");
-            let failure = Failure::token("transfer-encoding", "enum", &value, message);
-            return Err(Box::new(
-                failure.into_response_with(StatusCode::NOT_IMPLEMENTED),
-            ));
+        if !value.trim().eq_ignore_ascii_case(supported) {
+            let message = format!("unsupported {name} {value:?}; only {supported} is supported");
+            let failure = Failure::token(&name.to_ascii_lowercase(), "enum", &value, message);
+            return Err(Box::new(failure.into_response_with(status)));
         }
     }
     Ok(())
@@ -165,7 +150,7 @@ fn join_lists(headers: &mut HeaderMap) {
 mod tests {
     use proptest::prelude::*;
 
-    use super::fault;
+    use super::find_fault;
 
     #[test]
     fn percent_encoding_must_be_complete_and_decode_to_text() {
@@ -179,12 +164,12 @@ mod tests {
             "100%25",
             "%00",
         ] {
-            assert_eq!(fault(right), None, "{right}");
+            assert_eq!(find_fault(right), None, "{right}");
         }
         for wrong in [
             "%", "%4", "%zz", "%4z", "a%", "%%41", "%u0041", "%FF", "%EA%B0", "%C0%80",
         ] {
-            assert!(fault(wrong).is_some(), "{wrong}");
+            assert!(find_fault(wrong).is_some(), "{wrong}");
         }
     }
 
@@ -192,7 +177,7 @@ mod tests {
         #[test]
         fn encoded_text_is_valid(text in any::<String>()) {
             let encoded = percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC);
-            prop_assert_eq!(fault(&encoded.to_string()), None);
+            prop_assert_eq!(find_fault(&encoded.to_string()), None);
         }
     }
 }

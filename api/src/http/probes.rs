@@ -9,7 +9,7 @@ use axum::{
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 use spice_core::{
     error::{ErrorCode, Refusal, StoreError},
     id::{InstanceRef, StreamId},
@@ -130,14 +130,10 @@ fn respond(
 ) -> Answer {
     let service = call.surface.as_str();
     if checks.values().any(|answer| answer != "ok") {
-        let checks = checks.into_iter();
-        let checks = checks.map(|(store, answer)| (store.to_owned(), answer.into()));
-        let checks: Map<String, Value> = checks.collect();
-        return Err(
-            Failure::new(ErrorCode::Unavailable, "a store does not answer")
-                .with("service", service)
-                .with("checks", checks),
-        );
+        let failure = Failure::new(ErrorCode::Unavailable, "a store does not answer");
+        return Err(failure
+            .with("service", service)
+            .with("checks", json!(checks)));
     }
     let health = Health {
         service,

@@ -56,22 +56,27 @@ impl<'a> Export<'a> {
 
     /// The parents, nearest first, each with the members that it declares first.
     fn parents(&self) -> Vec<Parent> {
-        let mut parents: Vec<Parent> = Vec::new();
-        let mut met = vec![&self.class.id];
-        let mut parent = self.class.parent();
-        while let Some(class) = parent.and_then(|parent| self.schema.get_declared(parent)) {
-            if met.contains(&&class.id) {
+        let ancestors = self.ancestors(&self.class.id).into_iter();
+        ancestors
+            .map(|class| Parent {
+                iri: self.iri(&class.id),
+                members: Self { class, ..*self }.nodes().1,
+            })
+            .collect()
+    }
+
+    /// The ancestors of a class, nearest first, each once.
+    fn ancestors(&self, class: &ClassName) -> Vec<&'a Class> {
+        let mut ancestors: Vec<&Class> = Vec::new();
+        let mut current = self.schema.get_declared(class);
+        while let Some(parent) = current.and_then(|it| it.parent()) {
+            if parent == class || ancestors.iter().any(|met| met.id == *parent) {
                 break;
             }
-            met.push(&class.id);
-            let export = Self { class, ..*self };
-            parents.push(Parent {
-                iri: self.iri(&class.id),
-                members: export.nodes().1,
-            });
-            parent = class.parent();
+            current = self.schema.get_declared(parent);
+            ancestors.extend(current.map(AsRef::as_ref));
         }
-        parents
+        ancestors
     }
 
     fn iri(&self, class: &ClassName) -> String {
@@ -80,21 +85,10 @@ impl<'a> Export<'a> {
 
     /// The IRI of a member, by the ancestor nearest to the root that declares it.
     fn member(&self, class: &ClassName, name: &PropertyName) -> (String, bool) {
-        let mut first = class.clone();
-        let mut met = vec![class.clone()];
-        let mut current = self.schema.get_declared(class);
-        while let Some(parent) = current.and_then(|class| class.parent()) {
-            if met.contains(parent) {
-                break;
-            }
-            met.push(parent.clone());
-            current = self.schema.get_declared(parent);
-            if current.is_some_and(|parent| parent.property_type(name).is_some()) {
-                first = parent.clone();
-            }
-        }
-        let is_inherited = first != *class;
-        (format!("{}/{name}", self.iri(&first)), is_inherited)
+        let declares = |parent: &&Class| parent.property_type(name).is_some();
+        let first = self.ancestors(class).into_iter().rfind(declares);
+        let first = first.map_or(class, |parent| &parent.id);
+        (format!("{}/{name}", self.iri(first)), first != class)
     }
 
     /// The class, with the members that it declares first.

@@ -34,11 +34,6 @@ impl Source for Api {
     }
 }
 
-#[allow(clippy::cast_precision_loss)]
-fn to_f64(count: u64) -> f64 {
-    count as f64
-}
-
 impl Api {
     fn report_databases(&self, scrape: &mut Scrape) {
         let writer = &self.engine.writer;
@@ -63,4 +58,9 @@ impl Api {
         #[allow(clippy::cast_precision_loss)]
         skew.with([]).set(micros as f64 / 1e6);
     }
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn to_f64(count: u64) -> f64 {
+    count as f64
 }

@@ -9,7 +9,7 @@ use axum::{
 use spice_core::{
     command::{Action, Command},
     decide::Receipt,
-    error::{ErrorCode, Refusal},
+    error::ErrorCode,
     idempotency::IdempotencyKey,
     json::Json,
     name::DatabaseName,
@@ -18,14 +18,12 @@ use tokio::time::Instant;
 
 use crate::{
     http::{
-        Api,
         answer::{self, Answer, CommandResult},
         call::Call,
         failure::Failure,
         parameters::headers::{LONGEST_WAIT, PREFER},
     },
     read::status::State,
-    writer::Accepted,
 };
 
 /// The default wait with `ENABLE_EVENT_SOURCING=false`.
@@ -43,34 +41,7 @@ pub(crate) struct Submitted {
     applied: Option<HeaderValue>,
 }
 
-/// A wait for the projections.
-struct Wait {
-    limit: Duration,
-    /// The text of `Preference-Applied`; with the length if the wait was shortened.
-    applied: Option<HeaderValue>,
-}
-
 impl Call {
-    /// `Prefer: wait=N`, or the default of the settings.
-    fn preferred_wait(&self) -> Result<Option<Wait>, Failure> {
-        let asked = self.get(&PREFER)?;
-        let usual = (!self.api.settings.event_sourcing).then_some(USUAL_WAIT);
-        let Some(seconds) = asked.or(usual) else {
-            return Ok(None);
-        };
-        let applied = match asked {
-            None => None,
-            Some(asked) if asked > LONGEST_WAIT => {
-                HeaderValue::from_str(&format!("wait={LONGEST_WAIT}")).ok()
-            }
-            Some(_) => Some(HeaderValue::from_static("wait")),
-        };
-        Ok(Some(Wait {
-            limit: Duration::from_secs(seconds.min(LONGEST_WAIT)),
-            applied,
-        }))
-    }
-
     /// Submits a command, and waits if preferred.
     pub(crate) async fn submit(
         &self,
@@ -120,13 +91,11 @@ impl Call {
         database: &DatabaseName,
         key: Option<IdempotencyKey>,
     ) -> Result<Option<Receipt>, Failure> {
-        match key {
-            None => Ok(None),
-            Some(key) => {
-                let writer = &self.api.engine.writer;
-                Ok(writer.receipt_of_key(database, &key).await?)
-            }
-        }
+        let Some(key) = key else {
+            return Ok(None);
+        };
+        let writer = &self.api.engine.writer;
+        Ok(writer.receipt_of_key(database, &key).await?)
     }
 
     async fn send(
@@ -134,67 +103,51 @@ impl Call {
         command: Command,
         key: Option<IdempotencyKey>,
     ) -> Result<Submitted, Failure> {
-        let wait = self.preferred_wait()?;
-        let accepted = self
-            .api
-            .accept(command, key)
-            .await
-            .map_err(|refusal| Failure::of_refusal(self.surface, refusal))?;
-        let Some(wait) = wait else {
-            return Ok(Submitted::pending(accepted));
-        };
-        let deadline = Instant::now() + wait.limit;
-        Ok(
-            match self
-                .api
-                .reads
-                .wait_final(&accepted.receipt, wait.limit)
-                .await
-            {
-                Ok(state) => Submitted {
-                    receipt: accepted.receipt,
-                    is_replay: accepted.is_replay,
-                    state,
-                    deadline: Some(deadline),
-                    applied: wait.applied,
-                },
-                // The command is committed even if projection progress is unknown.
-                Err(error) => {
-                    let command_id = accepted.receipt.command_id;
-                    tracing::warn!(%command_id, %error, "accepted, but its projection was not awaited");
-                    Submitted::pending(accepted)
-                }
-            },
-        )
-    }
-}
-
-impl Api {
-    async fn accept(
-        &self,
-        command: Command,
-        key: Option<IdempotencyKey>,
-    ) -> Result<Accepted, Refusal> {
-        let outcome = self.engine.writer.submit_keyed(command, key).await;
+        let asked = self.get(&PREFER)?;
+        let usual = (!self.api.settings.event_sourcing).then_some(USUAL_WAIT);
+        let outcome = self.api.engine.writer.submit_keyed(command, key).await;
         match &outcome {
-            Ok(_) => self.metrics.accepted(),
-            Err(refusal) => self.metrics.refused(refusal.code.as_str()),
+            Ok(_) => self.api.metrics.accepted(),
+            Err(refusal) => self.api.metrics.refused(refusal.code.as_str()),
         }
-        outcome
-    }
-}
-
-impl Submitted {
-    fn pending(accepted: Accepted) -> Self {
-        Self {
+        let accepted = outcome.map_err(|refusal| Failure::of_refusal(self.surface, refusal))?;
+        let mut submitted = Submitted {
             receipt: accepted.receipt,
             is_replay: accepted.is_replay,
             state: State::Pending,
             deadline: None,
             applied: None,
+        };
+        let Some(seconds) = asked.or(usual) else {
+            return Ok(submitted);
+        };
+        let limit = Duration::from_secs(seconds.min(LONGEST_WAIT));
+        let deadline = Instant::now() + limit;
+        match self.api.reads.wait_final(&submitted.receipt, limit).await {
+            Ok(state) => {
+                submitted.state = state;
+                submitted.deadline = Some(deadline);
+                submitted.applied = asked.and_then(preference_applied);
+            }
+            // The command is committed even if projection progress is unknown.
+            Err(error) => {
+                let command_id = submitted.receipt.command_id;
+                tracing::warn!(%command_id, %error, "accepted, but its projection was not awaited");
+            }
         }
+        Ok(submitted)
     }
+}
 
+/// The text of `Preference-Applied`; with the length if the wait was shortened.
+fn preference_applied(asked: u64) -> Option<HeaderValue> {
+    if asked > LONGEST_WAIT {
+        return HeaderValue::from_str(&format!("wait={LONGEST_WAIT}")).ok();
+    }
+    Some(HeaderValue::from_static("wait"))
+}
+
+impl Submitted {
     pub(crate) fn is_completed(&self) -> bool {
         self.state == State::Completed
     }
