@@ -3,7 +3,10 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error as _, IgnoredAny},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -249,27 +252,33 @@ impl Serialize for Envelope {
 impl<'de> Deserialize<'de> for Envelope {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let written = Written::<Json>::deserialize(deserializer)?;
-        if written.schema_version != SCHEMA_VERSION {
-            return Err(D::Error::custom(format!(
+        written.into_envelope(|data| data)
+    }
+}
+
+impl<T> Written<T> {
+    fn into_envelope<E: serde::de::Error>(self, data: impl Fn(T) -> Json) -> Result<Envelope, E> {
+        if self.schema_version != SCHEMA_VERSION {
+            return Err(E::custom(format!(
                 "unknown schema_version {:?}; this program reads {SCHEMA_VERSION:?}",
-                written.schema_version
+                self.schema_version
             )));
         }
-        let aggregate = AggregateId::parse(written.aggregate_type, &written.aggregate_id)
-            .map_err(D::Error::custom)?;
-        Ok(Self {
-            event_id: written.event_id,
-            event_type: written.event_type,
+        let aggregate =
+            AggregateId::parse(self.aggregate_type, &self.aggregate_id).map_err(E::custom)?;
+        Ok(Envelope {
+            event_id: self.event_id,
+            event_type: self.event_type,
             aggregate,
-            occurred_at: written.occurred_at,
-            actor: written.actor,
-            data: written.data,
-            metadata: written.metadata,
-            sequence: written.sequence_number,
-            position: written.position,
-            database: written.database,
-            generation: written.generation,
-            chain: written.chain,
+            occurred_at: self.occurred_at,
+            actor: self.actor,
+            data: data(self.data),
+            metadata: self.metadata,
+            sequence: self.sequence_number,
+            position: self.position,
+            database: self.database,
+            generation: self.generation,
+            chain: self.chain,
         })
     }
 }
@@ -284,17 +293,28 @@ impl Envelope {
     pub fn from_line(line: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(line)
     }
+
+    /// Reads a line without its data, which may be as large as a body; `data` is then `null`.
+    pub fn head_from_line(line: &[u8]) -> Result<Self, serde_json::Error> {
+        let written: Written<IgnoredAny> = serde_json::from_slice(line)?;
+        written.into_envelope(|_| Json::null())
+    }
 }
 
 impl Record {
     /// Parses the line. A line that is not an envelope is damage of the log.
     pub fn envelope(&self) -> Result<Envelope, StoreError> {
-        Envelope::from_line(&self.line).map_err(|error| StoreError::Damaged {
-            store: Store::Log,
-            reason: format!(
-                "position {} is not a valid envelope: {error}",
-                self.position
-            ),
-        })
+        Envelope::from_line(&self.line).map_err(|error| self.damage(&error))
+    }
+
+    /// [`Record::envelope`] without its data.
+    pub fn head(&self) -> Result<Envelope, StoreError> {
+        Envelope::head_from_line(&self.line).map_err(|error| self.damage(&error))
+    }
+
+    fn damage(&self, error: &serde_json::Error) -> StoreError {
+        let position = self.position;
+        let reason = format!("position {position} is not a valid envelope: {error}");
+        StoreError::damaged(Store::Log, reason)
     }
 }

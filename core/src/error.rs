@@ -281,6 +281,24 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// A store that is unavailable.
+    pub fn unavailable(store: Store, reason: impl Into<String>) -> Self {
+        let reason = reason.into();
+        Self::Unavailable { store, reason }
+    }
+
+    /// A store that refuses a request.
+    pub fn rejected(store: Store, reason: impl Into<String>) -> Self {
+        let reason = reason.into();
+        Self::Rejected { store, reason }
+    }
+
+    /// A store with damaged content.
+    pub fn damaged(store: Store, reason: impl Into<String>) -> Self {
+        let reason = reason.into();
+        Self::Damaged { store, reason }
+    }
+
     /// The kind of this failure.
     pub fn code(&self) -> ErrorCode {
         match self {

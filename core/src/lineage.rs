@@ -87,6 +87,12 @@ impl Lineage {
         &self.0
     }
 
+    /// The depth of a branch in the layers; none if the lineage does not contain it.
+    pub fn depth(&self, generation: BranchGeneration) -> Option<usize> {
+        let mut levels = self.0.iter();
+        levels.position(|level| level.generation == generation)
+    }
+
     /// The branch itself.
     pub fn own(&self) -> Option<&Level> {
         self.0.first()
@@ -99,8 +105,7 @@ impl Lineage {
 
     /// The layers from one branch down: that branch as this lineage shows it.
     pub fn down_from(&self, generation: BranchGeneration) -> Option<Self> {
-        let mut levels = self.0.iter();
-        let depth = levels.position(|level| level.generation == generation)?;
+        let depth = self.depth(generation)?;
         Some(Self(self.0[depth..].to_vec()))
     }
 

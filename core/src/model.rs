@@ -15,7 +15,10 @@ use crate::{
     json::Json,
     lineage::Lineage,
     name::{BranchName, ClassName, InstanceId, PropertyName},
-    port::{Store, graph::Entity},
+    port::{
+        Store,
+        graph::{Entity, State},
+    },
     time::Timestamp,
 };
 
@@ -117,9 +120,27 @@ pub struct ModelEntry {
 impl ModelEntry {
     /// Parses the value. A value that cannot be parsed is damage of the registry.
     pub fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, StoreError> {
-        self.value.read().map_err(|error| StoreError::Damaged {
-            store: Store::Registry,
-            reason: format!("entry {} cannot be read: {error}", self.key),
+        self.value.read().map_err(|error| {
+            let reason = format!("entry {} cannot be read: {error}", self.key);
+            StoreError::damaged(Store::Registry, reason)
+        })
+    }
+
+    /// The state of the class or instance of the key. Any other key is damage of the registry.
+    pub fn state(&self) -> Result<State, StoreError> {
+        let entity = self.key.entity().ok_or_else(|| {
+            let reason = format!("entry {} is no class and no instance", self.key);
+            StoreError::damaged(Store::Registry, reason)
+        })?;
+        let state: AggregateState = self.read()?;
+        Ok(State {
+            entity,
+            position: self.position,
+            sequence: state.sequence,
+            event_id: state.event_id,
+            occurred_at: state.occurred_at,
+            created_at: state.created_at,
+            data: state.data,
         })
     }
 }

@@ -17,7 +17,7 @@ pub use self::{
 };
 pub use crate::name::INSTANCE_ID;
 use crate::{
-    json::Json,
+    json::{Json, Properties},
     name::PropertyName,
     value::{Key, PropertyType, compare},
 };
@@ -71,6 +71,15 @@ pub struct Order {
 }
 
 impl Filter {
+    /// Whether an instance with these properties matches all filters.
+    pub fn match_all(filters: &[Self], instance_id: &str, data: &Json) -> bool {
+        let matches = |properties: Properties| {
+            let mut filters = filters.iter();
+            filters.all(|filter| filter.matches(instance_id, properties.get(&filter.property)))
+        };
+        filters.is_empty() || data.read().is_ok_and(matches)
+    }
+
     /// Whether an instance matches: `value` is the property's value, if any. A list matches if one
     /// of its items does, or if it is equal as a whole. Values of different kinds (for money, of
     /// different currencies) are never equal, greater or less. [`Operator::NotIn`] is the opposite

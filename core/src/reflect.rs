@@ -9,7 +9,7 @@ use crate::{
     model::{CommandEntry, fold},
     port::{
         Store, StoreResult,
-        log::Log,
+        log::{Log, missing},
         registry::{Advance, WriteModel},
     },
 };
@@ -68,9 +68,7 @@ async fn read_whole_commands(
         let next = ahead.position();
         let records = log.read(&stream, next, STEP).await?;
         if records.is_empty() {
-            return Err(damaged(format!(
-                "{stream} has no envelope at position {next}"
-            )));
+            return Err(missing(&stream, next));
         }
         for record in records {
             let envelope = record.envelope()?;
@@ -116,12 +114,5 @@ pub fn command_entries(stream: &StreamId, envelopes: &[Envelope]) -> Vec<Command
 
 /// A writer knows the chain: it reads every log from the beginning or from an anchor.
 pub fn unknown_chain(stream: &StreamId) -> StoreError {
-    damaged(format!("the chain of {stream} is unknown"))
-}
-
-fn damaged(reason: String) -> StoreError {
-    StoreError::Damaged {
-        store: Store::Log,
-        reason,
-    }
+    StoreError::damaged(Store::Log, format!("the chain of {stream} is unknown"))
 }

@@ -66,6 +66,7 @@ macro_rules! hints_suite {
             hints::a_hint_ends_every_wait,
             hints::simultaneous_hints_count_as_one,
             hints::the_giver_can_wait_for_the_next_hint,
+            hints::a_listener_hears_others_and_not_itself,
             hints::topics_of_hints_are_separate,
         );
     };

@@ -3,7 +3,9 @@
 
 use std::{
     fmt::{self, Display, Formatter},
+    ops::Deref,
     str::FromStr,
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -69,4 +71,39 @@ pub trait Hints: Send + Sync {
     /// Waits for a hint after the hint `seen` (0 at first), and returns the number of the newest
     /// one. Several hints may count as one. It may never return.
     async fn wait(&self, topic: &Topic, seen: u64) -> u64;
+}
+
+/// A hint may get lost: after this long a waiter looks anyway.
+pub const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Listens to one topic. The first wait returns at once if there was a hint before.
+pub struct Listener<H> {
+    hints: H,
+    topic: Topic,
+    /// The newest hint that was followed.
+    seen: u64,
+}
+
+impl<T: Hints + ?Sized, H: Deref<Target = T>> Listener<H> {
+    /// Starts to listen.
+    pub fn new(hints: H, topic: Topic) -> Self {
+        Self {
+            hints,
+            topic,
+            seen: 0,
+        }
+    }
+
+    /// Waits for the next hint. It may never return; safe to drop.
+    pub async fn wait(&mut self) {
+        self.seen = self.hints.wait(&self.topic, self.seen).await;
+    }
+
+    /// Gives a hint to the others. It does not wake this listener, unless it has missed another.
+    pub fn give(&mut self) {
+        let given = self.hints.give(&self.topic);
+        if given == self.seen + 1 {
+            self.seen = given;
+        }
+    }
 }

@@ -40,10 +40,7 @@ impl Batch {
         } else {
             return Ok(());
         };
-        Err(StoreError::Rejected {
-            store: STORE,
-            reason: reason.to_owned(),
-        })
+        Err(StoreError::rejected(STORE, reason))
     }
 }
 
@@ -56,9 +53,9 @@ pub fn accepted_at(line: &[u8]) -> StoreResult<Timestamp> {
     }
     serde_json::from_slice::<Stamp>(line)
         .map(|stamp| stamp.occurred_at)
-        .map_err(|error| StoreError::Damaged {
-            store: STORE,
-            reason: format!("a line has no readable occurred_at: {error}"),
+        .map_err(|error| {
+            let reason = format!("a line has no readable occurred_at: {error}");
+            StoreError::damaged(STORE, reason)
         })
 }
 
@@ -99,6 +96,12 @@ pub fn check_move(
         });
     }
     Ok(())
+}
+
+/// The damage of a log that has no envelope at a position before its end.
+pub fn missing(stream: &StreamId, position: LogPosition) -> StoreError {
+    let reason = format!("{stream} has no envelope at position {position}");
+    StoreError::damaged(STORE, reason)
 }
 
 /// One ordered log per database generation. Append is compare-and-set on the next position.
@@ -146,6 +149,16 @@ pub trait Log: Send + Sync {
         limit: usize,
     ) -> StoreResult<Vec<Record>>;
 
+    /// The envelope at a position; none where the log has nothing.
+    async fn read_one(
+        &self,
+        stream: &StreamId,
+        position: LogPosition,
+    ) -> StoreResult<Option<Record>> {
+        let record = self.read(stream, position, 1).await?.pop();
+        Ok(record.filter(|record| record.position == position))
+    }
+
     /// The envelopes at these positions, in the requested order; none where the log has nothing.
     async fn read_many(
         &self,
@@ -154,9 +167,7 @@ pub trait Log: Send + Sync {
     ) -> StoreResult<Vec<Option<Record>>> {
         let mut found = Vec::with_capacity(positions.len());
         for position in positions {
-            let mut records = self.read(stream, *position, 1).await?;
-            let record = records.pop();
-            found.push(record.filter(|record| record.position == *position));
+            found.push(self.read_one(stream, *position).await?);
         }
         Ok(found)
     }

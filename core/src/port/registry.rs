@@ -9,12 +9,16 @@ use super::StoreResult;
 use crate::{
     bucket::Bucket,
     chain::Anchor,
+    handler::Projection,
     id::{CommandId, EventId, LogPosition, StreamId},
     lineage::{Lineage, Span},
     model::{CommandEntry, DatabaseState, ModelEntry, ModelKey},
     name::DatabaseName,
     time::Timestamp,
 };
+
+/// The number of entries in one page of a scan.
+const SCAN: usize = 1_000;
 
 /// A question to the write model: the newest entry of `key` that `lineage` shows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -132,6 +136,27 @@ pub trait WriteModel: Anchors + LogDirectory {
         limit: usize,
     ) -> StoreResult<Vec<ModelEntry>>;
 
+    /// [`WriteModel::scan`] of all keys that start with `prefix`, page by page.
+    async fn scan_all(
+        &self,
+        stream: &StreamId,
+        lineage: &Lineage,
+        prefix: &str,
+    ) -> StoreResult<Vec<ModelEntry>> {
+        let mut entries: Vec<ModelEntry> = Vec::new();
+        loop {
+            let after = entries.last().map(|entry| entry.key.clone());
+            let page = self
+                .scan(stream, lineage, prefix, after.as_ref(), SCAN)
+                .await?;
+            let is_last = page.len() < SCAN;
+            entries.extend(page);
+            if is_last {
+                return Ok(entries);
+            }
+        }
+    }
+
     /// The keys of classes and instances with a version within any of the spans, ordered by key and
     /// each once, after `after`, at most `limit`. The cost depends on what was written there, not
     /// on the size of the database.
@@ -201,6 +226,17 @@ pub struct WorkKey {
     pub stream: StreamId,
     /// The sink's generation ([`super::sink::Sink`]).
     pub sink: String,
+}
+
+impl WorkKey {
+    /// The key of a projection's worker.
+    pub fn new(projection: Projection, stream: &StreamId, sink: &str) -> Self {
+        Self {
+            worker: projection.worker().to_owned(),
+            stream: stream.clone(),
+            sink: sink.to_owned(),
+        }
+    }
 }
 
 /// The outcome of an event that did not simply take effect with its batch.

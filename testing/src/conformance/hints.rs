@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use spice_core::port::hints::{Hints, Topic};
+use spice_core::port::hints::{Hints, Listener, Topic};
 
 use crate::values::stream;
 
@@ -74,4 +74,21 @@ pub async fn topics_of_hints_are_separate(make: Make<'_>) {
     ] {
         assert!(is_quiet(&hints, &topic, 0), "{topic:?}");
     }
+}
+
+/// A listener hears every hint of others, earlier ones included, and not its own.
+pub async fn a_listener_hears_others_and_not_itself(make: Make<'_>) {
+    let (other, topic) = (make(), Topic::Request(stream("demo")));
+    let mut listener = Listener::new(make(), topic.clone());
+    let heard = async |listener: &mut Listener<_>| {
+        let heard = tokio::time::timeout(Duration::from_millis(50), listener.wait());
+        heard.await.is_ok()
+    };
+    listener.give();
+    assert!(!heard(&mut listener).await);
+    other.give(&topic);
+    listener.give();
+    assert!(heard(&mut listener).await);
+    assert!(!heard(&mut listener).await);
+    assert!(heard(&mut Listener::new(make(), topic)).await);
 }
