@@ -222,14 +222,6 @@ impl<'a> Event<'a> {
     }
 }
 
-/// Returns the damage of a log without an envelope at a position.
-pub(crate) fn missing(stream: &StreamId, position: LogPosition) -> StoreError {
-    StoreError::Damaged {
-        store: Store::Log,
-        reason: format!("{stream} has no envelope at position {position}"),
-    }
-}
-
 /// Returns whether a record is the seal of its log.
 pub(crate) fn is_seal(record: &Record, stream: &StreamId) -> bool {
     Event::read(record, stream).is_ok_and(|event| event.seals())

@@ -12,11 +12,10 @@ use spice_core::{
     guard::Guards,
     id::{BranchGeneration, LogPosition, StreamId},
     lineage::{Level, Lineage, Span},
-    model::{AggregateState, ModelEntry, ModelKey, is_past},
+    model::{ModelEntry, ModelKey, is_past},
     port::{
         Store, StoreResult,
         documents::{Document, Shown},
-        graph::State,
         log::Log,
         registry::{Lookup, WriteModel},
     },
@@ -162,22 +161,9 @@ impl<'a> Pages<'a> {
 
 /// The document of a version that was superseded at `next`.
 fn document(entry: &ModelEntry, level: &Level, next: LogPosition) -> StoreResult<Document> {
-    let state: AggregateState = entry.read()?;
-    let entity = entry.key.entity().ok_or_else(|| StoreError::Damaged {
-        store: Store::Registry,
-        reason: format!("entry {} is no class and no instance", entry.key),
-    })?;
     Ok(Document {
         branch: (level.name.clone(), level.generation),
-        state: State {
-            entity,
-            sequence: state.sequence,
-            position: entry.position,
-            event_id: state.event_id,
-            occurred_at: state.occurred_at,
-            created_at: state.created_at,
-            data: state.data,
-        },
+        state: entry.state()?,
         shown: Shown::Until(next.before()),
     })
 }

@@ -12,8 +12,8 @@ use spice_core::{
     port::{
         bus::Bus,
         clock::Clock,
-        hints::{Hints, Topic},
-        log::{Log, Record},
+        hints::{Hints, Listener, Topic},
+        log::{Log, Record, missing},
     },
 };
 use tokio::{
@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     BACKOFF,
     engine::{End, Halt, Patience, is_finished},
-    event::{is_seal, missing},
+    event::is_seal,
     status::{Reporter, WorkerState, WorkerStatus},
 };
 
@@ -76,14 +76,14 @@ pub struct Relay {
 }
 
 /// The relay's position, and how much of it is written to the checkpoint.
-struct Place {
+struct Place<'a> {
     position: LogPosition,
     /// The chain there; published records were checked against it.
     head: ChainHead,
     saved: LogPosition,
     saved_at: Option<Instant>,
-    /// The newest hint that was followed.
-    seen: u64,
+    /// Hears of a longer log.
+    appends: Listener<&'a dyn Hints>,
     read_limit: usize,
 }
 
@@ -162,7 +162,7 @@ impl Relay {
             head: ChainHead::at(&self.stream, start).with_guards(self.config.guards),
             saved: start,
             saved_at: None,
-            seen: 0,
+            appends: Listener::new(&*self.hints, Topic::Log(self.stream.clone())),
             read_limit: self.config.batch_records.min(200),
         };
         let halt = loop {
@@ -197,7 +197,7 @@ impl Relay {
     }
 
     /// Publishes once, or waits for records to publish.
-    async fn step(&self, place: &mut Place, patience: &Patience) -> Result<(), Halt> {
+    async fn step(&self, place: &mut Place<'_>, patience: &Patience) -> Result<(), Halt> {
         let records = loop {
             if patience.token.is_cancelled() {
                 return Err(Halt::Stopped);
@@ -226,10 +226,8 @@ impl Relay {
     }
 
     /// Waits for a hint that the log is longer. Writes a checkpoint that falls due meanwhile.
-    async fn wait(&self, place: &mut Place, patience: &Patience) -> Result<(), Halt> {
-        let topic = Topic::Log(self.stream.clone());
-        let hint = self.hints.wait(&topic, place.seen);
-        let hint = patience.token.run_until_cancelled(hint);
+    async fn wait(&self, place: &mut Place<'_>, patience: &Patience) -> Result<(), Halt> {
+        let hint = patience.token.run_until_cancelled(place.appends.wait());
         let is_saved = place.saved == place.position;
         let until = if is_saved {
             Instant::now() + self.config.idle
@@ -240,7 +238,7 @@ impl Relay {
             due.unwrap_or_else(Instant::now)
         };
         match timeout_at(until, hint).await {
-            Ok(Some(given)) => place.seen = given,
+            Ok(Some(())) => {}
             Ok(None) => return Err(Halt::Stopped),
             Err(_) if is_saved => return Err(Halt::Idle),
             Err(_) => self.save(place).await?,
@@ -248,7 +246,7 @@ impl Relay {
         Ok(())
     }
 
-    fn check(&self, records: &[Record], place: &mut Place) -> Result<(), Halt> {
+    fn check(&self, records: &[Record], place: &mut Place<'_>) -> Result<(), Halt> {
         let mut expected = place.position;
         let mut bytes = 0;
         for record in records {
@@ -266,7 +264,7 @@ impl Relay {
         Ok(())
     }
 
-    async fn save_when_due(&self, place: &mut Place) -> Result<(), Halt> {
+    async fn save_when_due(&self, place: &mut Place<'_>) -> Result<(), Halt> {
         let behind = place.position.0 - place.saved.0;
         let interval = self.config.checkpoint_interval;
         let due = place.saved_at.is_none_or(|at| at.elapsed() >= interval);
@@ -278,7 +276,7 @@ impl Relay {
 
     /// Writes the checkpoint. After a failure it is written later: relaying a record again is
     /// harmless.
-    async fn save(&self, place: &mut Place) -> Result<(), Halt> {
+    async fn save(&self, place: &mut Place<'_>) -> Result<(), Halt> {
         if place.saved == place.position {
             return Ok(());
         }

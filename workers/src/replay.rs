@@ -5,15 +5,13 @@
 //! A replay may be stopped anywhere: the next one continues with the existing shadow, or
 //! [`abandon`] drops it.
 
-use std::time::Duration;
-
 use spice_core::{
     error::StoreError,
     handler::Projection,
     id::{LogPosition, StreamId},
     port::{
         StoreResult,
-        hints::{Hints, Topic},
+        hints::{Hints, LOOK_AGAIN, Listener, Topic},
         registry::{WorkKey, WorkerRegistry},
         sink::{Sink, SinkRole, Sinks},
     },
@@ -21,9 +19,6 @@ use spice_core::{
 use tokio::time::timeout;
 
 use crate::verify::{Report, Sources, verify_sink};
-
-/// A hint may get lost; after this long the stores are asked anyway.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The result of a replay.
 #[derive(Debug)]
@@ -60,9 +55,9 @@ pub async fn replay(
         return Ok(Replayed::Refuses(refused));
     }
     // The live sink continues meanwhile; the swap waits until the shadow has caught up with it.
-    let mut seen = 0;
+    let mut progress = Listener::new(hints, Topic::Progress(stream.clone()));
     while !sinks.swap(stream, &shadow).await? {
-        seen = await_progress(hints, stream, seen).await;
+        await_progress(&mut progress, hints, stream).await;
     }
     hints.give(&Topic::Request(stream.clone()));
     Ok(Replayed::Swapped)
@@ -110,7 +105,7 @@ async fn drop_all(
     dropped.retain(|sink| sink.role == role);
     for sink in &dropped {
         sinks.drop_sink(stream, &sink.generation, role).await?;
-        let key = key(projection, stream, &sink.generation);
+        let key = WorkKey::new(projection, stream, &sink.generation);
         sources.registry.forget_sink(&key).await?;
     }
     hints.give(&Topic::Request(stream.clone()));
@@ -149,10 +144,10 @@ pub async fn wait_caught_up(
             Some(generation) => find(sinks, stream, generation).await?,
             None => sinks.sink(stream).await?,
         };
-        let key = key(sinks.projection(), stream, &sink.generation);
+        let key = WorkKey::new(sinks.projection(), stream, &sink.generation);
         Ok(registry.recorded_position(&key).await?.min(sink.position))
     };
-    let mut seen = 0;
+    let mut progress = Listener::new(hints, Topic::Progress(stream.clone()));
     loop {
         match place().await {
             Ok(position) if position >= target => return Ok(()),
@@ -162,18 +157,15 @@ pub async fn wait_caught_up(
             Err(error) => return Err(error),
             Ok(_) => {}
         }
-        seen = await_progress(hints, stream, seen).await;
+        await_progress(&mut progress, hints, stream).await;
     }
 }
 
-async fn await_progress(hints: &dyn Hints, stream: &StreamId, seen: u64) -> u64 {
-    let topic = Topic::Progress(stream.clone());
-    if let Ok(given) = timeout(LOOK_AGAIN, hints.wait(&topic, seen)).await {
-        return given;
+async fn await_progress(progress: &mut Listener<&dyn Hints>, hints: &dyn Hints, stream: &StreamId) {
+    if timeout(LOOK_AGAIN, progress.wait()).await.is_err() {
+        // The workers may not know that there is something to do.
+        hints.give(&Topic::Request(stream.clone()));
     }
-    // The workers may not know that there is something to do.
-    hints.give(&Topic::Request(stream.clone()));
-    seen
 }
 
 async fn find(sinks: &dyn Sinks, stream: &StreamId, generation: &str) -> StoreResult<Sink> {
@@ -183,12 +175,4 @@ async fn find(sinks: &dyn Sinks, stream: &StreamId, generation: &str) -> StoreRe
         store: sinks.projection().into(),
         reason: format!("{stream} has no sink {generation}"),
     })
-}
-
-fn key(projection: Projection, stream: &StreamId, generation: &str) -> WorkKey {
-    WorkKey {
-        worker: projection.worker().to_owned(),
-        stream: stream.clone(),
-        sink: generation.to_owned(),
-    }
 }

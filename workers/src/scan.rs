@@ -3,10 +3,13 @@
 use spice_core::{
     chain::ChainHead,
     id::{LogPosition, StreamId},
-    port::{StoreResult, log::Log},
+    port::{
+        StoreResult,
+        log::{Log, missing},
+    },
 };
 
-use crate::event::{Event, missing};
+use crate::event::Event;
 
 /// About how many bytes of the log are held at a time.
 const READ_BYTES: usize = 4 << 20;

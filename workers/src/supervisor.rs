@@ -13,7 +13,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use spice_core::{id::StreamId, port::hints::Topic};
+use spice_core::{
+    id::StreamId,
+    port::hints::{Listener, Topic},
+};
 use spice_telemetry::Source;
 use tokio::{sync::watch, time::timeout};
 use tokio_util::{
@@ -88,7 +91,8 @@ impl Workers {
 /// Finds logs, for the keepers of all roles.
 async fn discover(shared: Arc<Shared>, known: watch::Sender<BTreeSet<StreamId>>) {
     let backoff = shared.backoff("discover");
-    let (mut failures, mut seen) = (0, 0);
+    let mut logs = Listener::new(&*shared.ports.hints, Topic::Logs);
+    let mut failures = 0;
     loop {
         let pause = async {
             match shared.ports.log.streams().await {
@@ -100,9 +104,7 @@ async fn discover(shared: Arc<Shared>, known: watch::Sender<BTreeSet<StreamId>>)
                         known.len() > before
                     });
                     // A hint may get lost: it looks by itself from time to time.
-                    let hint = shared.ports.hints.wait(&Topic::Logs, seen);
-                    let given = timeout(shared.config.engine.look_again, hint).await;
-                    seen = given.unwrap_or(seen);
+                    let _ = timeout(shared.config.engine.look_again, logs.wait()).await;
                 }
                 Err(error) => {
                     failures += 1;

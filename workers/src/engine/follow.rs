@@ -9,11 +9,14 @@ use spice_core::{
     error::StoreError,
     guard::Guard,
     id::StreamId,
-    port::{bus::Subscription, hints::Topic, log::Record},
+    port::{
+        bus::Subscription,
+        log::{Record, missing},
+    },
 };
 
 use super::{patience::Halt, session::Session};
-use crate::event::{Damage, Event, missing};
+use crate::event::{Damage, Event};
 
 impl Session<'_> {
     /// Works until something ends it.
@@ -52,13 +55,11 @@ impl Session<'_> {
         let token = self.patience.token.clone();
         let mut delivery = pin!(subscription.next(engine.config.batch_records));
         let mut idle = pin!(tokio::time::sleep(engine.config.idle));
-        let topic = Topic::Request(engine.stream.clone());
         loop {
-            let request = engine.ports.hints.wait(&topic, self.seen);
             tokio::select! {
                 biased;
                 () = token.cancelled() => return Err(Halt::Stopped),
-                given = request => self.seen = given,
+                () = self.requests.wait() => {}
                 delivered = &mut delivery => return Ok(delivered?),
                 () = &mut idle => return Err(Halt::Idle),
             }

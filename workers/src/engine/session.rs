@@ -5,7 +5,8 @@ use spice_core::{
     error::StoreError,
     id::LogPosition,
     port::{
-        log::Record,
+        hints::{Hints, Listener, Topic},
+        log::{Record, missing},
         registry::{WorkKey, WorkRecord},
         sink::{Sink, SinkPosition},
     },
@@ -18,7 +19,7 @@ use super::{
     patience::{Halt, Patience},
     worker::Engine,
 };
-use crate::event::{Event, missing};
+use crate::event::Event;
 
 /// The size of the first read, before the size of the log's envelopes is known.
 const FIRST_READ: usize = 200;
@@ -36,8 +37,8 @@ pub(super) struct Session<'e> {
     /// The chain at `position`, extended with what the log and the bus deliver.
     pub(super) head: ChainHead,
     pub(super) read_limit: usize,
-    /// The newest hint of a request that was followed.
-    pub(super) seen: u64,
+    /// Hears of requests.
+    pub(super) requests: Listener<&'e dyn Hints>,
     /// When the requested retries were last looked for.
     pub(super) looked: Instant,
 }
@@ -60,7 +61,7 @@ impl<'e> Session<'e> {
                 .filter(|seen| seen.position() == position)
                 .unwrap_or_else(unknown),
             read_limit: FIRST_READ.min(engine.config.batch_records),
-            seen: 0,
+            requests: Listener::new(&*engine.ports.hints, Topic::Request(engine.stream.clone())),
             looked: Instant::now(),
         }
     }
@@ -77,14 +78,11 @@ impl<'e> Session<'e> {
     /// Reads one envelope of the log again, by position.
     pub(super) async fn reread(&self, position: LogPosition) -> Result<Record, Halt> {
         let engine = self.engine;
-        let records = self
+        let record = self
             .patience
-            .attempt(|| engine.ports.log.read(&engine.stream, position, 1))
+            .attempt(|| engine.ports.log.read_one(&engine.stream, position))
             .await?;
-        match records.into_iter().next() {
-            Some(record) if record.position == position => Ok(record),
-            _ => Err(Halt::Damaged(missing(&engine.stream, position))),
-        }
+        record.ok_or_else(|| Halt::Damaged(missing(&engine.stream, position)))
     }
 
     /// Loads the dead letters of this sink below its position. Letters at later positions, of this

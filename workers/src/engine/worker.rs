@@ -112,11 +112,7 @@ impl Engine {
         let reporter = Reporter::new(Arc::clone(&ports.clock));
         Self {
             ports,
-            key: WorkKey {
-                worker: handler.projection().worker().to_owned(),
-                stream: job.stream.clone(),
-                sink: job.sink,
-            },
+            key: WorkKey::new(handler.projection(), &job.stream, &job.sink),
             handler,
             stream: job.stream,
             lease: job.lease,

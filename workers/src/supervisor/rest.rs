@@ -7,7 +7,7 @@ use spice_core::{
     id::{LogPosition, StreamId},
     port::{
         StoreResult,
-        hints::{Hints, Topic},
+        hints::{Hints, Listener, Topic},
         registry::WorkKey,
     },
 };
@@ -81,11 +81,7 @@ async fn done_by(
     sinks.retain(|sink| only.is_none_or(|only| sink.generation == only));
     let end = shared.ports.log.end(stream).await?;
     for sink in sinks {
-        let key = WorkKey {
-            worker: handler.projection().worker().to_owned(),
-            stream: stream.clone(),
-            sink: sink.generation,
-        };
+        let key = WorkKey::new(handler.projection(), stream, &sink.generation);
         if sink.position != end || registry.recorded_position(&key).await? != end {
             return Ok(None);
         }
@@ -96,20 +92,18 @@ async fn done_by(
 
 /// Hints that a log may have work. Any of them may get lost.
 struct Signs<'a> {
-    hints: &'a dyn Hints,
-    /// The topics, each with the newest hint that was followed.
-    log: (Topic, u64),
-    request: (Topic, u64),
+    log: Listener<&'a dyn Hints>,
+    request: Listener<&'a dyn Hints>,
     /// After this long somebody looks without a hint.
     look_again: Duration,
 }
 
 impl<'a> Signs<'a> {
     fn new(shared: &'a Shared, stream: &StreamId) -> Self {
+        let hints = &*shared.ports.hints;
         Self {
-            hints: &*shared.ports.hints,
-            log: (Topic::Log(stream.clone()), 0),
-            request: (Topic::Request(stream.clone()), 0),
+            log: Listener::new(hints, Topic::Log(stream.clone())),
+            request: Listener::new(hints, Topic::Request(stream.clone())),
             look_again: shared.config.engine.look_again,
         }
     }
@@ -118,8 +112,8 @@ impl<'a> Signs<'a> {
     async fn next(&mut self) {
         tokio::select! {
             biased;
-            given = self.hints.wait(&self.log.0, self.log.1) => self.log.1 = given,
-            given = self.hints.wait(&self.request.0, self.request.1) => self.request.1 = given,
+            () = self.log.wait() => {}
+            () = self.request.wait() => {}
             () = tokio::time::sleep(self.look_again) => {}
         }
     }

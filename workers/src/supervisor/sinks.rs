@@ -7,7 +7,7 @@ use spice_core::{
     error::StoreError,
     id::StreamId,
     port::{
-        hints::Topic,
+        hints::{Listener, Topic},
         registry::Lease,
         sink::{Sink, SinkRole},
     },
@@ -40,11 +40,9 @@ impl Engines<'_> {
     pub(super) async fn run(&self) -> Result<End, StoreError> {
         let mut known: BTreeMap<String, CancellationToken> = BTreeMap::new();
         let (mut working, mut resting) = (FuturesUnordered::new(), FuturesUnordered::new());
-        let (mut live, mut sealed, mut asked) = (None, false, 0);
-        let (hints, request) = (
-            &self.shared.ports.hints,
-            Topic::Request(self.stream.clone()),
-        );
+        let (mut live, mut sealed) = (None, false);
+        let topic = Topic::Request(self.stream.clone());
+        let mut requests = Listener::new(&*self.shared.ports.hints, topic);
         let Some(mut sinks) = self.sinks().await? else {
             return Ok(End::Stopped);
         };
@@ -80,10 +78,7 @@ impl Engines<'_> {
                         }
                     }
                     Some(fed) = resting.next() => working.push(self.feed(fed)),
-                    given = hints.wait(&request, asked) => {
-                        asked = given;
-                        break;
-                    }
+                    () = requests.wait() => break,
                     () = &mut look_again => break,
                 }
             }
