@@ -19,7 +19,8 @@ use super::reading::Reading;
 /// The number of instances per read.
 const PAGE: usize = 1_000;
 
-/// A scan of the instances of a class, in order of their id.
+/// A scan of the instances of a class, in order of their id. A clone continues from the same place.
+#[derive(Clone)]
 pub(super) struct Scan<'a> {
     graph: &'a dyn Graph,
     view: &'a View,
@@ -62,6 +63,11 @@ impl<'a> Scan<'a> {
         Ok(Some(page.versions))
     }
 
+    /// Whether nothing was read yet.
+    pub(super) fn is_at_start(&self) -> bool {
+        self.after.is_none() && !self.is_over
+    }
+
     /// Whether all were read.
     pub(super) fn is_over(&self) -> bool {
         self.is_over
@@ -98,8 +104,8 @@ impl Reading {
 
 /// Parses the state of a version. A state that cannot be parsed is damage of the graph.
 pub(super) fn read_state<T: DeserializeOwned>(state: &Json) -> Result<T, StoreError> {
-    state.read().map_err(|error| StoreError::Damaged {
-        store: Store::Graph,
-        reason: format!("a version cannot be read: {error}"),
+    state.read().map_err(|error| {
+        let reason = format!("a version cannot be read: {error}");
+        StoreError::damaged(Store::Graph, reason)
     })
 }

@@ -18,6 +18,8 @@ pub(crate) struct Layer {
     pub(crate) nodes: Vec<Reached>,
     pub(crate) next: Vec<Vec<usize>>,
     pub(super) index: HashMap<InstanceRef, usize>,
+    /// Whether nodes were left out, because the layer is full.
+    pub(super) is_cut: bool,
 }
 
 impl Layer {

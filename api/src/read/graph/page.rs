@@ -42,7 +42,6 @@ pub(crate) struct Page<'a> {
     search_steps: usize,
     list_steps: usize,
     paths_cut: bool,
-    full: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,7 +76,6 @@ impl<'a> Page<'a> {
             search_steps: 0,
             list_steps: 0,
             paths_cut: false,
-            full: false,
         }
     }
 
@@ -94,7 +92,7 @@ impl<'a> Page<'a> {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.full
+        self.next_offset.is_some()
     }
 
     /// The number of start nodes that would fill the page, plus one to see whether there are more.
@@ -145,7 +143,6 @@ impl<'a> Page<'a> {
             let is_over = self.taken == self.plan.limit || (is_cut && self.taken > 0);
             if is_over || !self.put(layers, &reach) {
                 self.next_offset = Some(self.seen);
-                self.full = true;
                 return;
             }
             self.seen += 1;
@@ -156,47 +153,40 @@ impl<'a> Page<'a> {
 
     /// The result of a start node; none if only paths with a cycle reach the end.
     fn reach(&mut self, layers: &[Layer], start: usize) -> Option<Reach> {
-        let reach = all_ways(layers, start);
+        let mut reach = all_ways(layers, start);
         if !self.plan.no_cycles {
             return Some(reach);
         }
         let mut met = HashSet::new();
-        let repeats = reach
+        let mut at = reach
             .nodes
             .iter()
-            .any(|(layer, node)| !met.insert(&layers[*layer].nodes[*node].at));
-        if !repeats {
+            .map(|(layer, node)| &layers[*layer].nodes[*node].at);
+        if at.all(|at| met.insert(at)) {
             return Some(reach);
         }
-        let mut search = SimpleWays {
+        let (mut nodes, mut edges) = (HashSet::new(), HashSet::new());
+        let mut search = Search {
             layers,
-            way: Vec::new(),
-            nodes: HashSet::new(),
-            edges: HashSet::new(),
-            filtered: false,
+            depth: layers.len() - 1,
+            no_cycles: true,
+            admits: |_: &InstanceRef| true,
+            path: Vec::new(),
+            cycles_filtered: &mut self.cycles_filtered,
             steps: &mut self.search_steps,
         };
-        search.visit(0, start);
-        let (nodes, edges, filtered) = (search.nodes, search.edges, search.filtered);
-        self.cycles_filtered |= filtered;
-        if self.search_steps >= STEPS {
+        let is_whole = search.visit(start, &mut |path| {
+            nodes.extend(path.iter().copied().enumerate());
+            let pairs = path.windows(2).enumerate();
+            edges.extend(pairs.map(|(hop, pair)| (hop, pair[0], pair[1])));
+            true
+        });
+        if !is_whole {
             self.capped.insert(Cap::Paths);
         }
-        if nodes.is_empty() {
-            return None;
-        }
-        Some(Reach {
-            nodes: reach
-                .nodes
-                .into_iter()
-                .filter(|node| nodes.contains(node))
-                .collect(),
-            edges: reach
-                .edges
-                .into_iter()
-                .filter(|edge| edges.contains(edge))
-                .collect(),
-        })
+        reach.nodes.retain(|node| nodes.contains(node));
+        reach.edges.retain(|edge| edges.contains(edge));
+        (!reach.nodes.is_empty()).then_some(reach)
     }
 
     /// Adds the result of a start node to the page. Returns false and adds nothing if it is too
@@ -268,57 +258,31 @@ impl<'a> Page<'a> {
     }
 
     fn list_paths(&mut self, layers: &[Layer], start: usize) {
-        let Some(most) = self.plan.max_paths else {
+        let Some(most) = self.plan.max_paths.filter(|_| !self.paths_cut) else {
             return;
         };
-        let mut way = vec![start];
-        self.list_paths_from(layers, &mut way, most);
-    }
-
-    fn list_paths_from(&mut self, layers: &[Layer], way: &mut Vec<usize>, most: usize) {
-        self.list_steps += 1;
-        if self.paths_cut || self.list_steps > STEPS {
+        let (index, paths) = (&self.index, &mut self.paths);
+        let mut search = Search {
+            layers,
+            depth: self.plan.path_depth,
+            no_cycles: self.plan.no_cycles,
+            admits: |at: &InstanceRef| index.contains_key(at),
+            path: Vec::new(),
+            cycles_filtered: &mut self.cycles_filtered,
+            steps: &mut self.list_steps,
+        };
+        let is_whole = search.visit(start, &mut |path| {
+            if paths.len() == most {
+                return false;
+            }
+            let at = |(layer, node): (usize, &usize)| &layers[layer].nodes[*node].at;
+            let nodes = path.iter().enumerate().map(at);
+            paths.push(nodes.filter_map(|at| index.get(at).copied()).collect());
+            true
+        });
+        if !is_whole {
             self.paths_cut = true;
             self.capped.insert(Cap::Paths);
-            return;
-        }
-        let depth = way.len() - 1;
-        if depth == self.plan.path_depth {
-            let nodes: Option<Vec<usize>> = way
-                .iter()
-                .enumerate()
-                .map(|(layer, node)| self.index.get(&layers[layer].nodes[*node].at).copied())
-                .collect();
-            let Some(nodes) = nodes else {
-                return;
-            };
-            if self.paths.len() == most {
-                self.paths_cut = true;
-                self.capped.insert(Cap::Paths);
-                return;
-            }
-            self.paths.push(nodes);
-            return;
-        }
-        let Some(node) = way.last().copied() else {
-            return;
-        };
-        for next in &layers[depth].next[node] {
-            let at = &layers[depth + 1].nodes[*next].at;
-            if !self.index.contains_key(at) {
-                continue;
-            }
-            let met = way
-                .iter()
-                .enumerate()
-                .any(|(layer, node)| layers[layer].nodes[*node].at == *at);
-            if self.plan.no_cycles && met {
-                self.cycles_filtered = true;
-                continue;
-            }
-            way.push(*next);
-            self.list_paths_from(layers, way, most);
-            way.pop();
         }
     }
 }
@@ -351,39 +315,45 @@ fn all_ways(layers: &[Layer], start: usize) -> Reach {
     reach
 }
 
-/// The search for paths that visit no node twice.
-struct SimpleWays<'a> {
+/// A search for the paths from a start node to a depth.
+struct Search<'a, F> {
     layers: &'a [Layer],
-    way: Vec<usize>,
-    nodes: HashSet<(usize, usize)>,
-    edges: HashSet<(usize, usize, usize)>,
-    filtered: bool,
+    depth: usize,
+    /// Whether a path must not visit a node twice.
+    no_cycles: bool,
+    /// Which nodes a path may visit.
+    admits: F,
+    path: Vec<usize>,
+    cycles_filtered: &'a mut bool,
     steps: &'a mut usize,
 }
 
-impl SimpleWays<'_> {
-    fn visit(&mut self, layer: usize, node: usize) {
+impl<F: Fn(&InstanceRef) -> bool> Search<'_, F> {
+    /// Passes each path through a node to `take`, until that returns false or there were too many
+    /// steps. Returns whether it has found all.
+    fn visit(&mut self, node: usize, take: &mut impl FnMut(&[usize]) -> bool) -> bool {
+        let (layers, layer) = (self.layers, self.path.len());
+        let at = &layers[layer].nodes[node].at;
+        if !(self.admits)(at) {
+            return true;
+        }
         *self.steps += 1;
         if *self.steps > STEPS {
-            return;
+            return false;
         }
-        let at = &self.layers[layer].nodes[node].at;
-        let met = |(layer, node): (usize, &usize)| self.layers[layer].nodes[*node].at == *at;
-        if self.way.iter().enumerate().any(met) {
-            self.filtered = true;
-            return;
+        let mut met = self.path.iter().zip(layers);
+        if self.no_cycles && met.any(|(node, layer)| layer.nodes[*node].at == *at) {
+            *self.cycles_filtered = true;
+            return true;
         }
-        self.way.push(node);
-        if layer + 1 == self.layers.len() {
-            self.nodes.extend(self.way.iter().copied().enumerate());
-            let pairs = self.way.windows(2).enumerate();
-            self.edges
-                .extend(pairs.map(|(hop, pair)| (hop, pair[0], pair[1])));
+        self.path.push(node);
+        let is_whole = if layer == self.depth {
+            take(&self.path)
         } else {
-            for next in &self.layers[layer].next[node] {
-                self.visit(layer + 1, *next);
-            }
-        }
-        self.way.pop();
+            let mut next = layers[layer].next[node].iter();
+            next.all(|next| self.visit(*next, take))
+        };
+        self.path.pop();
+        is_whole
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use spice_core::{
     error::Refusal,
     name::ClassName,
-    ontology::{Class, Schema},
+    ontology::{Class, Relationship, Schema},
 };
 
 use super::{plan, request::Direction};
@@ -58,31 +58,26 @@ pub(crate) fn schema_paths(
     let source = plan::class(schema, "source_class", source)?;
     let target = plan::class(schema, "target_class", target)?;
     let mut found = Vec::new();
-    let mut frontier = vec![(vec![source.id.clone()], Vec::<SchemaHop>::new())];
+    let mut frontier = vec![Vec::new()];
     let mut steps = 0;
     for _ in 0..depth {
         let mut next = Vec::new();
-        for (met, hops) in frontier {
-            for hop in hops_from(schema, met.last()) {
+        for hops in frontier {
+            for hop in hops_from(schema, end(&source, &hops)) {
                 steps += 1;
                 if found.len() == WAYS || steps > STEPS {
                     return Ok((found, true));
                 }
-                let arrives = hop.target_class == target.id;
-                if met.contains(&hop.target_class) && !(arrives && source.id == target.id) {
+                let to = &hop.target_class;
+                let arrives = *to == target.id;
+                let is_met = *to == source.id || hops.iter().any(|hop| hop.target_class == *to);
+                if is_met && !(arrives && source.id == target.id) {
                     continue;
                 }
-                let mut hops: Vec<SchemaHop> = hops.clone();
-                let mut met = met.clone();
-                met.push(hop.target_class.clone());
-                hops.push(hop);
                 if arrives {
-                    found.push(SchemaPath {
-                        length: hops.len(),
-                        hops,
-                    });
+                    found.push(SchemaPath::new(extend(&hops, hop)));
                 } else {
-                    next.push((met, hops));
+                    next.push(extend(&hops, hop));
                 }
             }
         }
@@ -101,53 +96,55 @@ pub(crate) fn reachable(
     let source = plan::class(schema, "source_class", source)?;
     let mut met = BTreeSet::from([source.id.clone()]);
     let mut found = Vec::new();
-    let mut frontier = vec![(source.id.clone(), Vec::<SchemaHop>::new())];
+    let mut frontier = vec![Vec::new()];
     for _ in 0..depth {
         let mut next = Vec::new();
-        for (class, hops) in frontier {
-            for hop in hops_from(schema, Some(&class)) {
-                if !met.insert(hop.target_class.clone()) {
-                    continue;
+        for hops in frontier {
+            for hop in hops_from(schema, end(&source, &hops)) {
+                if met.insert(hop.target_class.clone()) {
+                    next.push(extend(&hops, hop));
                 }
-                let at = hop.target_class.clone();
-                let hops: Vec<SchemaHop> = hops.iter().cloned().chain([hop]).collect();
-                found.push(SchemaPath {
-                    length: hops.len(),
-                    hops: hops.clone(),
-                });
-                next.push((at, hops));
             }
         }
+        found.extend(next.iter().cloned().map(SchemaPath::new));
         frontier = next;
     }
     Ok(found)
 }
 
-fn hops_from(schema: &Schema, class: Option<&ClassName>) -> Vec<SchemaHop> {
-    let Some(name) = class else {
-        return Vec::new();
-    };
-    let hop = |predicate: &str, target: &ClassName, direction| SchemaHop {
-        predicate: predicate.to_owned(),
+impl SchemaPath {
+    fn new(hops: Vec<SchemaHop>) -> Self {
+        Self {
+            length: hops.len(),
+            hops,
+        }
+    }
+}
+
+fn extend(hops: &[SchemaHop], hop: SchemaHop) -> Vec<SchemaHop> {
+    hops.iter().cloned().chain([hop]).collect()
+}
+
+/// The class where a path ends.
+fn end<'a>(source: &'a Class, hops: &'a [SchemaHop]) -> &'a ClassName {
+    hops.last().map_or(&source.id, |hop| &hop.target_class)
+}
+
+/// The relationships of a class, then those that lead to it.
+fn hops_from(schema: &Schema, class: &ClassName) -> Vec<SchemaHop> {
+    let hop = |it: &Relationship, target: &ClassName, direction| SchemaHop {
+        predicate: it.predicate.as_str().to_owned(),
         target_class: target.clone(),
         direction,
     };
-    let own = schema
-        .get(name)
-        .map(|class| class.relationships())
-        .unwrap_or_default();
-    let out = own
-        .iter()
-        .filter(|relationship| schema.get(&relationship.target).is_some())
-        .map(|it| hop(it.predicate.as_str(), &it.target, Direction::Out));
-    let back = |class: &Class| -> Vec<SchemaHop> {
-        class
-            .relationships()
-            .iter()
-            .filter(|it| it.leads_to(name))
-            .map(|it| hop(it.predicate.as_str(), &class.id, Direction::In))
-            .collect()
-    };
-    out.chain(schema.iter().flat_map(|class| back(class)))
-        .collect()
+    let own = schema.get(class).into_iter();
+    let own = own.flat_map(|class| class.relationships());
+    let out = own.filter(|it| schema.get(&it.target).is_some());
+    let out = out.map(|it| hop(it, &it.target, Direction::Out));
+    let back = schema.iter().flat_map(|other| {
+        let back = other.relationships().iter();
+        let back = back.filter(|it| it.leads_to(class));
+        back.map(|it| hop(it, &other.id, Direction::In))
+    });
+    out.chain(back).collect()
 }

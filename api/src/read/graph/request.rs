@@ -26,20 +26,20 @@ pub(crate) struct GraphRequest {
     #[serde(default)]
     #[schemars(with = "Option<Map<String, Value>>")]
     pub(crate) filters: Option<Conditions>,
-    #[serde(default = "hundred")]
+    #[serde(default = "number::<100>")]
     #[schemars(range(min = 1, max = LIMIT))]
     pub(crate) limit: u64,
     #[serde(default)]
     pub(crate) offset: u64,
-    #[serde(default = "max_nodes")]
+    #[serde(default = "number::<500>")]
     #[schemars(range(min = 1, max = NODES))]
     pub(crate) max_nodes: u64,
-    #[serde(default = "max_edges")]
+    #[serde(default = "number::<2_000>")]
     #[schemars(range(min = 1, max = EDGES))]
     pub(crate) max_edges: u64,
     #[serde(default)]
     pub(crate) include_paths: bool,
-    #[serde(default = "hundred")]
+    #[serde(default = "number::<100>")]
     #[schemars(range(min = 1, max = PATHS))]
     pub(crate) max_paths: u64,
     #[serde(default)]
@@ -72,8 +72,7 @@ pub(crate) struct HopRequest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Direction {
-    /// The maximum age of a snapshot before it is compared with the log's end, because another
-    /// process may have appended.
+    /// To the nodes that the references name.
     #[default]
     Out,
     /// To the nodes with a reference.
@@ -98,7 +97,7 @@ pub(crate) struct SimpleRequest {
     #[serde(default)]
     #[schemars(with = "Option<Map<String, Value>>")]
     pub(crate) filters: Option<Conditions>,
-    #[serde(default = "hundred")]
+    #[serde(default = "number::<100>")]
     #[schemars(range(min = 1, max = LIMIT))]
     pub(crate) limit: u64,
 }
@@ -113,9 +112,9 @@ impl From<SimpleRequest> for GraphRequest {
             offset: 0,
             // All nodes are start nodes here: the limit is the only bound.
             max_nodes: LIMIT,
-            max_edges: max_edges(),
+            max_edges: number::<2_000>(),
             include_paths: false,
-            max_paths: hundred(),
+            max_paths: number::<100>(),
             no_cycles: false,
             path_depth_limit: None,
             include_documents: true,
@@ -125,16 +124,8 @@ impl From<SimpleRequest> for GraphRequest {
     }
 }
 
-fn hundred() -> u64 {
-    100
-}
-
-fn max_nodes() -> u64 {
-    500
-}
-
-fn max_edges() -> u64 {
-    2_000
+fn number<const N: u64>() -> u64 {
+    N
 }
 
 fn yes() -> bool {

@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use spice_core::{
     error::StoreError,
     id::InstanceRef,
-    json::Properties,
     lineage::View,
     name::PropertyName,
     port::graph::{Entity, Graph, Version},
@@ -19,6 +18,7 @@ use super::{
     plan::{Hop, Plan},
     request::Direction,
 };
+use crate::read::scan::Scan;
 
 /// The maximum number of start nodes in a batch with hops.
 const BATCH: usize = 256;
@@ -28,11 +28,12 @@ pub(super) const LAYER: usize = 20_000;
 /// The number of referrers per read.
 const REFERRERS: usize = 1_000;
 
-/// The result of a batch of start nodes, layer by layer.
-struct Expanded {
-    layers: Vec<Layer>,
-    /// Whether a layer was cut at its maximum size.
-    is_cut: bool,
+/// What every step of a walk needs.
+#[derive(Clone, Copy)]
+struct Walk<'a> {
+    graph: &'a dyn Graph,
+    view: &'a View,
+    plan: &'a Plan,
 }
 
 /// Executes a plan. Keeps one batch and its result in memory: a batch with too large a result is
@@ -43,29 +44,34 @@ pub(crate) async fn walk<'a>(
     view: &View,
     plan: &'a Plan,
 ) -> Result<Page<'a>, StoreError> {
+    let steps = Walk { graph, view, plan };
     let mut page = Page::new(plan);
     let mut most = BATCH;
-    let mut starts = Starts {
-        graph,
-        view,
-        plan,
-        place: Place::default(),
-    };
+    let mut scan = Scan::new(graph, view, &plan.start.id, &plan.filters);
     while !page.is_full() {
-        let place = starts.place.clone();
+        let before = scan.clone();
         let wanted = page.wanted().min(BATCH_WITHOUT_HOPS);
-        let batch = starts.next(wanted, most).await?;
+        let limit = if plan.hops.is_empty() {
+            wanted
+        } else {
+            wanted.min(most)
+        };
+        let Some(versions) = scan.next(limit.max(1)).await? else {
+            break;
+        };
+        let batch = steps.start(versions, before.is_at_start()).await?;
         let count = batch.nodes.len();
         if count == 0 {
-            return Ok(page);
+            break;
         }
-        let expanded = expand(graph, view, plan, batch).await?;
-        if expanded.is_cut && count > 1 {
-            starts.place = place;
+        let layers = steps.expand(batch).await?;
+        let is_cut = layers.iter().any(|layer| layer.is_cut);
+        if is_cut && count > 1 {
+            scan = before;
             most = count / 2;
             continue;
         }
-        page.take(&expanded.layers, expanded.is_cut);
+        page.take(&layers, is_cut);
         most = most.saturating_mul(2).min(BATCH);
     }
     Ok(page)
@@ -74,108 +80,119 @@ pub(crate) async fn walk<'a>(
 /// The maximum number of start nodes in a batch without hops.
 const BATCH_WITHOUT_HOPS: usize = 1_001;
 
-/// The start nodes, batch by batch.
-struct Starts<'a> {
-    graph: &'a dyn Graph,
-    view: &'a View,
-    plan: &'a Plan,
-    place: Place,
-}
-
-/// The progress of the start nodes.
-#[derive(Debug, Clone, Default)]
-struct Place {
-    after: Option<String>,
-    done: bool,
-}
-
-impl Starts<'_> {
-    async fn next(&mut self, wanted: usize, most: usize) -> Result<Layer, StoreError> {
+impl Walk<'_> {
+    /// A batch of start nodes. A deleted instance is shown if it is requested by its id.
+    async fn start(&self, versions: Vec<Version>, is_first: bool) -> Result<Layer, StoreError> {
         let mut layer = Layer::default();
-        if self.place.done {
-            return Ok(layer);
-        }
-        let limit = if self.plan.hops.is_empty() {
-            wanted
-        } else {
-            wanted.min(most)
-        };
-        let (class, filters) = (&self.plan.start.id, &self.plan.filters);
-        let after = self.place.after.as_deref();
-        let page = self
-            .graph
-            .scan(self.view, class, filters, after, limit.max(1))
-            .await?;
-        self.place.done = !page.more || page.versions.is_empty();
-        for version in page.versions {
+        for version in versions {
             if let Entity::Instance(at) = &version.state.entity {
-                self.place.after = Some(at.id.as_str().to_owned());
                 layer.put(at.clone(), version);
             }
         }
-        if layer.nodes.is_empty() && self.place.after.is_none() {
-            self.put_tombstone(&mut layer).await?;
+        if let Some(id) = &self.plan.address
+            && is_first
+            && layer.nodes.is_empty()
+        {
+            let at = InstanceRef {
+                class: self.plan.start.id.clone(),
+                id: id.clone(),
+            };
+            let entity = [Entity::Instance(at.clone())];
+            let found = self.graph.get(self.view, &entity).await?;
+            if let Some(version) = found.into_iter().flatten().next()
+                && version.state.data.is_none()
+            {
+                layer.put(at, version);
+            }
         }
         Ok(layer)
     }
 
-    /// A deleted instance is shown if it is requested by its id.
-    async fn put_tombstone(&mut self, layer: &mut Layer) -> Result<(), StoreError> {
-        let Some(id) = &self.plan.address else {
-            return Ok(());
-        };
-        self.place.done = true;
-        let at = InstanceRef {
-            class: self.plan.start.id.clone(),
-            id: id.clone(),
-        };
-        let found = self
-            .graph
-            .get(self.view, &[Entity::Instance(at.clone())])
-            .await?;
-        if let Some(version) = found.into_iter().flatten().next()
-            && version.state.data.is_none()
-        {
-            layer.put(at, version);
+    /// Follows every hop, then drops what does not reach the end.
+    async fn expand(&self, starts: Layer) -> Result<Vec<Layer>, StoreError> {
+        let mut layers = vec![starts];
+        for hop in &self.plan.hops {
+            let Some(frontier) = layers.last_mut() else {
+                break;
+            };
+            let next = match hop.direction {
+                Direction::Out => self.follow(hop, frontier).await?,
+                Direction::In => self.follow_back(hop, frontier).await?,
+            };
+            layers.push(next);
         }
-        Ok(())
+        prune(&mut layers);
+        Ok(layers)
     }
-}
 
-/// Follows every hop, then drops what does not reach the end.
-async fn expand(
-    graph: &dyn Graph,
-    view: &View,
-    plan: &Plan,
-    starts: Layer,
-) -> Result<Expanded, StoreError> {
-    let mut layers = vec![starts];
-    let mut is_cut = false;
-    for hop in &plan.hops {
-        let Some(frontier) = layers.last_mut() else {
-            break;
+    /// The nodes that a layer refers to.
+    async fn follow(&self, hop: &Hop, frontier: &mut Layer) -> Result<Layer, StoreError> {
+        let targets = collect_targets(frontier, hop);
+        let mut layer = Layer {
+            is_cut: targets.is_cut,
+            ..Layer::default()
         };
-        let (next, next_is_cut) = match hop.direction {
-            Direction::Out => follow(graph, view, hop, frontier).await?,
-            Direction::In => follow_back(graph, view, hop, frontier).await?,
-        };
-        layers.push(next);
-        is_cut |= next_is_cut;
+        if targets.entities.is_empty() {
+            return Ok(layer);
+        }
+        let versions = self.graph.get(self.view, &targets.entities).await?;
+        let mut placed: Vec<Option<usize>> = Vec::with_capacity(versions.len());
+        for (entity, version) in targets.entities.into_iter().zip(versions) {
+            let (Entity::Instance(at), Some(version)) = (entity, version) else {
+                placed.push(None);
+                continue;
+            };
+            let passes = passes(&at, &version, &hop.filters);
+            placed.push(passes.then(|| layer.put(at, version)));
+        }
+        for (node, own) in targets.by_node.into_iter().enumerate() {
+            frontier.next[node] = own.into_iter().filter_map(|index| placed[index]).collect();
+            frontier.next[node].dedup();
+        }
+        Ok(layer)
     }
-    prune(&mut layers);
-    Ok(Expanded { layers, is_cut })
+
+    /// The nodes that refer to a layer.
+    async fn follow_back(&self, hop: &Hop, frontier: &mut Layer) -> Result<Layer, StoreError> {
+        let mut layer = Layer::default();
+        let targets = frontier.references();
+        if targets.is_empty() {
+            return Ok(layer);
+        }
+        for source in &hop.kinds {
+            let mut after: Option<String> = None;
+            loop {
+                let (name, from) = (&hop.predicate, after.as_deref());
+                let page = self
+                    .graph
+                    .referrers(self.view, source, name, &targets, from, REFERRERS)
+                    .await?;
+                let last = page.versions.last();
+                after = last.map(|last| last.state.entity.id().to_owned());
+                let more = page.more && after.is_some();
+                join_all(frontier, &mut layer, hop, page.versions);
+                if layer.is_cut {
+                    return Ok(layer);
+                }
+                if !more {
+                    break;
+                }
+            }
+        }
+        Ok(layer)
+    }
 }
 
 /// The references of a layer: each target once, and the targets of each node.
-struct Held {
-    targets: Vec<Entity>,
+struct Targets {
+    entities: Vec<Entity>,
     by_node: Vec<Vec<usize>>,
     is_cut: bool,
 }
 
-fn held(frontier: &Layer, hop: &Hop) -> Held {
-    let mut held = Held {
-        targets: Vec::new(),
+fn collect_targets(frontier: &Layer, hop: &Hop) -> Targets {
+    let mut targets = Targets {
+        entities: Vec::new(),
         by_node: Vec::with_capacity(frontier.nodes.len()),
         is_cut: false,
     };
@@ -186,19 +203,19 @@ fn held(frontier: &Layer, hop: &Hop) -> Held {
             if !hop.kinds.contains(&target.class) {
                 continue;
             }
-            if held.targets.len() == LAYER && !known.contains_key(target) {
-                held.is_cut = true;
+            if targets.entities.len() == LAYER && !known.contains_key(target) {
+                targets.is_cut = true;
                 continue;
             }
             let index = *known.entry(target).or_insert_with(|| {
-                held.targets.push(Entity::Instance(target.clone()));
-                held.targets.len() - 1
+                targets.entities.push(Entity::Instance(target.clone()));
+                targets.entities.len() - 1
             });
             own.push(index);
         }
-        held.by_node.push(own);
+        targets.by_node.push(own);
     }
-    held
+    targets
 }
 
 /// The references of a version through a predicate, in the written order.
@@ -211,76 +228,8 @@ fn references<'a>(
         .map(|(_, target)| target)
 }
 
-/// The nodes that a layer refers to, and whether there are too many.
-async fn follow(
-    graph: &dyn Graph,
-    view: &View,
-    hop: &Hop,
-    frontier: &mut Layer,
-) -> Result<(Layer, bool), StoreError> {
-    let held = held(frontier, hop);
-    let mut layer = Layer::default();
-    if held.targets.is_empty() {
-        return Ok((layer, held.is_cut));
-    }
-    let versions = graph.get(view, &held.targets).await?;
-    let mut placed: Vec<Option<usize>> = Vec::with_capacity(versions.len());
-    for (entity, version) in held.targets.into_iter().zip(versions) {
-        let (Entity::Instance(at), Some(version)) = (entity, version) else {
-            placed.push(None);
-            continue;
-        };
-        let passes = passes(&at, &version, &hop.filters);
-        placed.push(passes.then(|| layer.put(at, version)));
-    }
-    for (node, own) in held.by_node.into_iter().enumerate() {
-        frontier.next[node] = own.into_iter().filter_map(|index| placed[index]).collect();
-        frontier.next[node].dedup();
-    }
-    Ok((layer, held.is_cut))
-}
-
-/// The nodes that refer to a layer, and whether there are too many.
-async fn follow_back(
-    graph: &dyn Graph,
-    view: &View,
-    hop: &Hop,
-    frontier: &mut Layer,
-) -> Result<(Layer, bool), StoreError> {
-    let mut layer = Layer::default();
-    let targets = frontier.references();
-    if targets.is_empty() {
-        return Ok((layer, false));
-    }
-    for source in &hop.kinds {
-        let mut after: Option<String> = None;
-        loop {
-            let (name, from) = (&hop.predicate, after.as_deref());
-            let page = graph
-                .referrers(view, source, name, &targets, from, REFERRERS)
-                .await?;
-            after = page.versions.last().and_then(id_of);
-            let more = page.more && after.is_some();
-            if !join_all(frontier, &mut layer, hop, page.versions) {
-                return Ok((layer, true));
-            }
-            if !more {
-                break;
-            }
-        }
-    }
-    Ok((layer, false))
-}
-
-fn id_of(version: &Version) -> Option<String> {
-    match &version.state.entity {
-        Entity::Instance(at) => Some(at.id.as_str().to_owned()),
-        Entity::Class(_) => None,
-    }
-}
-
-/// Adds matching nodes to the next layer. Returns false if one does not fit.
-fn join_all(frontier: &mut Layer, layer: &mut Layer, hop: &Hop, versions: Vec<Version>) -> bool {
+/// Adds matching nodes to the next layer, until it is full.
+fn join_all(frontier: &mut Layer, layer: &mut Layer, hop: &Hop, versions: Vec<Version>) {
     for version in versions {
         let Entity::Instance(at) = version.state.entity.clone() else {
             continue;
@@ -289,11 +238,11 @@ fn join_all(frontier: &mut Layer, layer: &mut Layer, hop: &Hop, versions: Vec<Ve
             continue;
         }
         if layer.nodes.len() == LAYER {
-            return false;
+            layer.is_cut = true;
+            return;
         }
         join(frontier, layer, hop, at, version);
     }
-    true
 }
 
 /// Adds a node to the next layer, with the edges to it.
@@ -326,17 +275,6 @@ fn prune(layers: &mut [Layer]) {
 /// Whether a node matches a hop's filters. A tombstone has no values: it matches only without
 /// filters.
 fn passes(at: &InstanceRef, version: &Version, filters: &[Filter]) -> bool {
-    if filters.is_empty() {
-        return true;
-    }
-    let Some(data) = &version.state.data else {
-        return false;
-    };
-    let Ok(properties) = data.read::<Properties>() else {
-        return false;
-    };
-    let id = at.id.as_str();
-    filters
-        .iter()
-        .all(|filter| filter.matches(id, properties.get(&filter.property)))
+    let matches = |data| Filter::match_all(filters, at.id.as_str(), data);
+    filters.is_empty() || version.state.data.as_ref().is_some_and(matches)
 }
