@@ -3,6 +3,7 @@
 
 mod engine;
 pub mod http;
+mod lock;
 mod objects;
 mod read;
 pub mod writer;

@@ -32,13 +32,14 @@ mod tests;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
+pub(crate) use self::snapshot::no_branch;
 pub use self::{
     diff::{Against, Comparison, Diff, Mark, Summary},
-    history::{Commanded, History},
+    history::History,
     request::Accepted,
     settings::WriterSettings,
     snapshot::Snapshot,
@@ -58,7 +59,7 @@ use spice_core::{
     name::DatabaseName,
     port::{
         clock::Clock,
-        hints::Hints,
+        hints::{Hints, LOOK_AGAIN, Listener, Topic},
         log::Log,
         registry::{Anchors, WriteModel},
     },
@@ -72,9 +73,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 use uuid::Uuid;
 
-/// How long a wait for a position lasts before the log is looked at again: another process may
-/// have appended, and hints get lost.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+use crate::lock::lock;
 
 /// The writer's handle; cheap to clone.
 #[derive(Clone)]
@@ -154,16 +153,10 @@ impl Writer {
         command: Command,
         key: Option<IdempotencyKey>,
     ) -> Result<Accepted, Refusal> {
-        let internal = |error| {
-            Refusal::new(
-                ErrorCode::Internal,
-                format!("cannot compute a digest: {error}"),
-            )
-        };
-        let payload = command
-            .action
-            .payload(&command.database)
-            .map_err(internal)?;
+        let payload = command.action.payload(&command.database).map_err(|error| {
+            let message = format!("cannot compute a digest: {error}");
+            Refusal::new(ErrorCode::Internal, message)
+        })?;
         let may_create = matches!(command.action, Action::CreateDatabase { .. });
         let database = command.database.clone();
         let (answer, answered) = oneshot::channel();
@@ -188,7 +181,7 @@ impl Writer {
                 Err(SendTimeoutError::Closed(unsent)) => request = unsent,
             }
         }
-        match tokio::time::timeout(settling, answered).await {
+        match timeout(settling, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(stopping()),
             Err(_) => Err(Refusal::new(
@@ -297,6 +290,11 @@ impl Writer {
         &self.shared.ports.hints
     }
 
+    /// Listens to hints.
+    pub(crate) fn listen(&self, topic: Topic) -> Listener<Arc<dyn Hints>> {
+        Listener::new(Arc::clone(self.hints()), topic)
+    }
+
     /// Ends the tasks after the batch in hand.
     pub async fn shutdown(&self) {
         self.shared.stop.cancel();
@@ -315,17 +313,13 @@ impl Writer {
         }
         let stream = stream.unwrap_or_else(|| StreamId::first(database.clone()));
         let mut scribes = self.scribes();
-        if let Some(scribe) = scribes
-            .get(database)
-            .filter(|known| !known.requests.is_closed())
-        {
-            return Ok(scribe.clone());
-        }
-        let (scribe, run) = scribe::open(&self.shared.ports, stream, self.shared.stop.clone());
-        self.shared.tasks.spawn(run);
         scribes.retain(|_, known| !known.requests.is_closed());
-        scribes.insert(database.clone(), scribe.clone());
-        Ok(scribe)
+        let scribe = scribes.entry(database.clone()).or_insert_with(|| {
+            let (scribe, run) = scribe::open(&self.shared.ports, stream, self.shared.stop.clone());
+            self.shared.tasks.spawn(run);
+            scribe
+        });
+        Ok(scribe.clone())
     }
 
     fn is_stopping(&self) -> bool {
@@ -333,8 +327,7 @@ impl Writer {
     }
 
     fn scribes(&self) -> MutexGuard<'_, HashMap<DatabaseName, Scribe>> {
-        let scribes = self.shared.scribes.lock();
-        scribes.unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared.scribes)
     }
 
     fn known(&self, database: &DatabaseName) -> Option<Scribe> {
@@ -347,11 +340,8 @@ impl Writer {
 }
 
 fn database_not_found(database: &DatabaseName) -> Refusal {
-    Refusal::new(
-        ErrorCode::NotFound,
-        format!("there is no database {database}"),
-    )
-    .with("database", database.as_str())
+    let message = format!("there is no database {database}");
+    Refusal::new(ErrorCode::NotFound, message).with("database", database.as_str())
 }
 
 fn stopping() -> Refusal {

@@ -95,8 +95,10 @@ impl From<history::Change> for InstanceChange {
             sequence: version.state.sequence,
             event_id: version.state.event_id,
             event_type,
-            command_id: origin.as_ref().map(|origin| origin.command_id),
-            command_type: origin.as_ref().and_then(|it| it.command_type.clone()),
+            command_id: origin.as_ref().map(|it| it.metadata.command_id),
+            command_type: origin
+                .as_ref()
+                .and_then(|it| it.metadata.command_type.clone()),
             occurred_at: version.state.occurred_at,
             actor: origin.and_then(|origin| origin.actor),
             branch: change.branch,

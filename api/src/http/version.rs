@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 use spice_core::{
+    envelope::Envelope,
     id::{CommandId, LogPosition, Sequence},
     name::BranchName,
     time::Timestamp,
@@ -17,8 +18,7 @@ use crate::{
         failure::Failure,
         parameters::known,
     },
-    read::wait::Needs,
-    writer::Commanded,
+    read::{member::member, wait::Needs},
 };
 
 /// `{branch, history, count, cursor?}`
@@ -102,17 +102,19 @@ async fn read_page(call: &Call) -> Result<(BranchName, Vec<Entry>, Option<String
 }
 
 impl Entry {
-    fn of(command: Commanded) -> Self {
-        let aggregate_id = command.aggregate.to_string();
-        let describe = || format!("{} {aggregate_id}", command.command_type);
+    fn of(command: Envelope) -> Self {
+        let (aggregate_id, metadata) = (command.aggregate.to_string(), command.metadata);
+        let command_type = metadata.command_type.unwrap_or_default();
+        let client = metadata.client.as_ref();
+        let message = client.and_then(|client| member(client, "message"));
         Self {
             position: command.position,
-            command_id: command.command_id,
+            command_id: metadata.command_id,
             actor: command.actor,
             occurred_at: command.occurred_at,
             sequence: command.sequence,
-            message: command.message.unwrap_or_else(describe),
-            command_type: command.command_type,
+            message: message.unwrap_or_else(|| format!("{command_type} {aggregate_id}")),
+            command_type,
             aggregate_id,
         }
     }

@@ -1,24 +1,26 @@
 //! The classes of a branch as they were written: the current ones from the write model and the
 //! log's tail, those at a position from the graph.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer, ser::Error as _};
 use serde_json::{Map, Value};
 use spice_core::{
-    error::{ErrorCode, Refusal, StoreError},
+    error::{Refusal, StoreError},
     id::{EventId, LogPosition, Sequence},
     json::Json,
-    model::{AggregateState, ModelEntry, ModelKey},
+    model::{ModelEntry, ModelKey},
     name::{BranchName, ClassName, DatabaseName},
     port::{
-        graph::{Entity, Version},
+        graph::{Entity, State},
         registry::Lookup,
     },
     time::Timestamp,
 };
 
-use super::reading::Reading;
+use super::reading::{Reading, no_class};
 
 /// A class in answers: its definition, then its metadata from the log.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -62,23 +64,15 @@ impl Reading {
         if self.as_of.is_some() {
             let versions = self.reads.engine.graph.classes(&self.view).await?;
             let records = versions.into_iter();
-            return Ok(records.filter_map(|it| self.of_version(it)).collect());
+            return Ok(records.filter_map(|it| self.record(it.state)).collect());
         }
         let (stream, lineage) = (&self.view.stream, &self.view.lineage);
         let tail = self.class_tail().await?;
-        let mut newest = self
-            .reads
-            .scan_all(stream, lineage, ModelKey::CLASSES)
-            .await?;
-        for entry in tail {
-            let known = newest.get(&entry.key);
-            if known.is_none_or(|known| self.supersedes(&entry, known)) {
-                newest.insert(entry.key.clone(), entry);
-            }
-        }
-        let records = newest.into_values();
+        let model = &self.reads.engine.model;
+        let stored = model.scan_all(stream, lineage, ModelKey::CLASSES).await?;
+        let records = self.newest_of(stored, tail).into_values();
         records
-            .filter_map(|entry| self.of_entry(&entry).transpose())
+            .filter_map(|entry| entry.state().map(|state| self.record(state)).transpose())
             .collect()
     }
 
@@ -89,20 +83,19 @@ impl Reading {
             let entity = [Entity::Class(class.clone())];
             let versions = self.reads.engine.graph.get(&self.view, &entity).await?;
             let mut versions = versions.into_iter().flatten();
-            versions.find_map(|version| self.of_version(version))
+            versions.find_map(|version| self.record(version.state))
         } else {
             match self.newest(ModelKey::class(class)).await? {
                 None => None,
                 Some(entry) => {
-                    deleted = Some(entry.read::<AggregateState>()?.sequence);
-                    self.of_entry(&entry)?
+                    let state = entry.state()?;
+                    deleted = Some(state.sequence);
+                    self.record(state)
                 }
             }
         };
         found.ok_or_else(|| {
-            let name = class.as_str();
-            let message = format!("there is no class {name:?} on this branch");
-            let missing = Refusal::new(ErrorCode::NotFound, message).with("class_id", name);
+            let missing = no_class(class.as_str());
             match deleted {
                 Some(sequence) => missing.with("deleted", true).with("actual_seq", sequence.0),
                 None => missing,
@@ -118,11 +111,24 @@ impl Reading {
         let lookup = [Lookup { lineage, key }];
         let model = &self.reads.engine.model;
         let known = model.get(&self.view.stream, &lookup).await?;
-        let known = known.entries.into_iter().flatten().next();
-        Ok(tail.into_iter().fold(known, |newest, entry| match newest {
-            Some(known) if !self.supersedes(&entry, &known) => Some(known),
-            _ => Some(entry),
-        }))
+        let stored = known.entries.into_iter().flatten().collect();
+        Ok(self.newest_of(stored, tail).into_values().next())
+    }
+
+    /// The newest entry of each key.
+    fn newest_of(
+        &self,
+        stored: Vec<ModelEntry>,
+        tail: Vec<ModelEntry>,
+    ) -> BTreeMap<ModelKey, ModelEntry> {
+        let mut newest: BTreeMap<ModelKey, ModelEntry> = BTreeMap::new();
+        for entry in stored.into_iter().chain(tail) {
+            let known = newest.get(&entry.key);
+            if known.is_none_or(|known| self.supersedes(&entry, known)) {
+                newest.insert(entry.key.clone(), entry);
+            }
+        }
+        newest
     }
 
     /// The visible class entries of the log's tail. Read before the registry, so that nothing is
@@ -138,40 +144,19 @@ impl Reading {
     /// Whether an entry hides another of the same key: it is on a nearer layer, or later on the
     /// same one.
     fn supersedes(&self, entry: &ModelEntry, known: &ModelEntry) -> bool {
-        let levels = self.view.lineage.levels();
-        let layer = |entry: &ModelEntry| {
-            let mut levels = levels.iter();
-            levels.position(|level| level.generation == entry.branch)
-        };
-        layer(entry)
-            .cmp(&layer(known))
-            .then_with(|| known.position.cmp(&entry.position))
-            .is_lt()
-    }
-
-    fn of_entry(&self, entry: &ModelEntry) -> Result<Option<ClassRecord>, StoreError> {
-        Ok(self.record(entry.position, entry.read()?))
-    }
-
-    fn of_version(&self, version: Version) -> Option<ClassRecord> {
-        let state = AggregateState {
-            sequence: version.state.sequence,
-            event_id: version.state.event_id,
-            occurred_at: version.state.occurred_at,
-            created_at: version.state.created_at,
-            data: version.state.data,
-        };
-        self.record(version.state.position, state)
+        let depth = |entry: &ModelEntry| self.view.lineage.depth(entry.branch);
+        let order = depth(entry).cmp(&depth(known));
+        order.then(known.position.cmp(&entry.position)).is_lt()
     }
 
     /// The record of a class; none for a deleted one.
-    fn record(&self, position: LogPosition, state: AggregateState) -> Option<ClassRecord> {
+    fn record(&self, state: State) -> Option<ClassRecord> {
         Some(ClassRecord {
             definition: state.data?,
             event_id: state.event_id,
             event_sequence: state.sequence,
             version: state.sequence,
-            position,
+            position: state.position,
             created_at: state.created_at,
             updated_at: state.occurred_at,
             db_name: self.view.stream.database.clone(),

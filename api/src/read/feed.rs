@@ -1,34 +1,31 @@
 //! A database's domain events as they are appended, from a place on, without gaps or repeats.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
 use spice_core::{
     chain::ChainHead,
     envelope::{EventType, Kind},
-    error::{ErrorCode, Refusal, StoreError},
+    error::{Refusal, StoreError},
     id::{AggregateId, LogPosition, StreamId},
     name::{BranchName, DatabaseName},
     port::{
-        hints::{Hints, Topic},
+        hints::{Hints, LOOK_AGAIN, Listener, Topic},
         log::{Log, Record},
     },
 };
 use tokio::time::timeout;
 
-use super::reads::Reads;
+use super::{reading::misfit, reads::Reads};
 
 /// The number of envelopes per read.
 const PAGE: usize = 100;
-/// A hint may get lost; after this long the log is read anyway.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A listener to a log.
 pub(crate) struct Feed {
     log: Arc<dyn Log>,
-    hints: Arc<dyn Hints>,
-    /// The newest hint that was followed.
-    seen: u64,
+    /// Hears of a longer log.
+    appends: Listener<Arc<dyn Hints>>,
     stream: StreamId,
     next: LogPosition,
     head: ChainHead,
@@ -68,11 +65,8 @@ impl Reads {
                 let message = format!(
                     "from: position {from} is after the end of the log; the next position is {end}"
                 );
-                return Err(Refusal::new(ErrorCode::InvalidRequest, message)
-                    .with("field", "from")
-                    .with("rule", "range")
-                    .with("value", from.to_string())
-                    .with("position", end.0));
+                let refusal = misfit("from", "range", &from.to_string(), message);
+                return Err(refusal.with("position", end.0));
             }
         }
         Ok(self.feed_of(stream, from, branch))
@@ -108,20 +102,19 @@ impl Reads {
         next: LogPosition,
         end: LogPosition,
     ) -> Result<bool, StoreError> {
-        let last = LogPosition(end.0.saturating_sub(1));
+        let last = end.before();
         if next < last {
             return Ok(false);
         }
-        let records = self.engine.log.read(stream, last, 1).await?;
-        let mark = records.first().map(Record::envelope).transpose()?;
+        let mark = self.engine.log.read_one(stream, last).await?;
+        let mark = mark.as_ref().map(Record::head).transpose()?;
         Ok(mark.is_none_or(|it| it.event_type == EventType::DatabaseSealed))
     }
 
     fn feed_of(&self, stream: StreamId, next: LogPosition, branch: Option<BranchName>) -> Feed {
         Feed {
             log: Arc::clone(&self.engine.log),
-            hints: Arc::clone(self.engine.writer.hints()),
-            seen: 0,
+            appends: self.engine.writer.listen(Topic::Log(stream.clone())),
             head: ChainHead::at(&stream, next),
             stream,
             next,
@@ -160,14 +153,12 @@ impl Feed {
 
     /// The next records, once there are any.
     async fn read(&mut self) -> Result<Vec<Record>, StoreError> {
-        let topic = Topic::Log(self.stream.clone());
         loop {
             let records = self.log.read(&self.stream, self.next, PAGE).await?;
             if !records.is_empty() {
                 return Ok(records);
             }
-            let hint = self.hints.wait(&topic, self.seen);
-            self.seen = timeout(LOOK_AGAIN, hint).await.unwrap_or(self.seen);
+            let _ = timeout(LOOK_AGAIN, self.appends.wait()).await;
         }
     }
 

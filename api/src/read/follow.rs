@@ -3,7 +3,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use spice_core::{decide::Receipt, error::StoreError, id::StreamId, port::hints::Topic};
+use spice_core::{
+    decide::Receipt,
+    error::StoreError,
+    id::StreamId,
+    port::hints::{LOOK_AGAIN, Topic},
+};
 use tokio::time::{sleep, timeout};
 
 use super::{
@@ -12,9 +17,6 @@ use super::{
     status::State,
     waits::{Ended, For},
 };
-
-/// A hint of a change may get lost; after this long the stores are asked anyway.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Reads {
     /// How many commands someone listens to now.
@@ -50,27 +52,25 @@ impl Reads {
         limit: Duration,
     ) -> Result<State, StoreError> {
         let wait = self.waits.begin(For::Command);
-        let mut following = match self.follow(receipt.clone()).await {
-            Ok(following) => following,
-            Err(error) => {
-                wait.end(Ended::Failed);
-                return Err(error);
-            }
-        };
         let mut state = State::Pending;
-        let to_the_end = async {
-            while let Some(status) = following.next().await {
-                state = status.state;
-            }
+        let followed = async {
+            let mut following = self.follow(receipt.clone()).await?;
+            let to_the_end = async {
+                while let Some(status) = following.next().await {
+                    state = status.state;
+                }
+            };
+            // When the time runs out, the status that came last is the answer.
+            let _ = timeout(limit, to_the_end).await;
+            Ok(())
         };
-        // When the time runs out, the status that came last is the answer.
-        let _ = timeout(limit, to_the_end).await;
-        wait.end(if state.is_final() {
-            Ended::Done
-        } else {
-            Ended::Timeout
+        let followed = followed.await;
+        wait.end(match &followed {
+            Ok(()) if state.is_final() => Ended::Done,
+            Ok(()) => Ended::Timeout,
+            Err(_) => Ended::Failed,
         });
-        Ok(state)
+        followed.map(|()| state)
     }
 
     /// The task of a log: looks whenever its work has moved, until no one listens.
@@ -78,14 +78,14 @@ impl Reads {
         let Some(moved) = self.followed.moved(&stream) else {
             return;
         };
-        let (hints, topic) = (self.engine.writer.hints(), Topic::Progress(stream.clone()));
-        let mut seen = 0;
+        let topic = Topic::Progress(stream.clone());
+        let mut progress = self.engine.writer.listen(topic);
         while let Some(receipts) = self.followed.remaining(&stream) {
             if let Err(error) = self.look(&stream, &receipts).await {
                 tracing::warn!(%stream, %error, "cannot read statuses; retrying");
             }
             tokio::select! {
-                given = hints.wait(&topic, seen) => seen = given,
+                () = progress.wait() => {}
                 () = moved.notified() => {}
                 () = sleep(LOOK_AGAIN) => {}
             }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use spice_core::{
@@ -12,6 +12,7 @@ use spice_core::{
 use tokio::sync::{Notify, watch};
 
 use super::status::CommandStatus;
+use crate::lock::lock;
 
 /// The followed commands, by log.
 #[derive(Default)]
@@ -37,17 +38,13 @@ pub(crate) struct Following {
     pub(crate) receipt: Arc<Receipt>,
     status: Option<watch::Receiver<CommandStatus>>,
     moved: Arc<Notify>,
-    has_first: bool,
 }
 
 impl Following {
     /// The current status at first, then each change; none after the final one.
     pub(crate) async fn next(&mut self) -> Option<CommandStatus> {
         let status = self.status.as_mut()?;
-        if self.has_first {
-            status.changed().await.ok()?;
-        }
-        self.has_first = true;
+        status.changed().await.ok()?;
         Some(status.borrow_and_update().clone())
     }
 }
@@ -62,13 +59,13 @@ impl Drop for Following {
 impl Followed {
     /// The number of followed commands.
     pub(super) fn count(&self) -> usize {
-        let streams = self.lock();
+        let streams = lock(&self.streams);
         streams.values().map(|of| of.commands.len()).sum()
     }
 
     /// Another listener to an already followed command.
     pub(super) fn join(&self, receipt: &Receipt) -> Option<Following> {
-        let streams = self.lock();
+        let streams = lock(&self.streams);
         let of = streams.get(&receipt.stream)?;
         let command = of.commands.get(&receipt.command_id)?;
         Some(command.following(&of.moved))
@@ -76,7 +73,7 @@ impl Followed {
 
     /// Follows a command from this status on; true if its log needs a task.
     pub(super) fn begin(&self, receipt: Receipt, status: CommandStatus) -> (Following, bool) {
-        let mut streams = self.lock();
+        let mut streams = lock(&self.streams);
         let is_new = !streams.contains_key(&receipt.stream);
         let of = streams.entry(receipt.stream.clone()).or_default();
         let command = of.commands.entry(receipt.command_id);
@@ -91,7 +88,7 @@ impl Followed {
 
     /// Drops commands without listeners. Returns the others, or none if the task should end.
     pub(super) fn remaining(&self, stream: &StreamId) -> Option<Vec<Arc<Receipt>>> {
-        let mut streams = self.lock();
+        let mut streams = lock(&self.streams);
         let of = streams.get_mut(stream)?;
         of.commands
             .retain(|_, command| command.status.receiver_count() > 0);
@@ -105,7 +102,7 @@ impl Followed {
 
     /// Passes a new status to the listeners. A status only moves forward.
     pub(super) fn tell(&self, receipt: &Receipt, status: CommandStatus) {
-        let mut streams = self.lock();
+        let mut streams = lock(&self.streams);
         let Some(of) = streams.get_mut(&receipt.stream) else {
             return;
         };
@@ -113,10 +110,10 @@ impl Followed {
             return;
         };
         let is_final = status.state.is_final();
-        command.status.send_if_modified(|told| {
-            let is_news = told.state.rank() <= status.state.rank() && *told != status;
+        command.status.send_if_modified(|known| {
+            let is_news = known.state <= status.state && *known != status;
             if is_news {
-                *told = status;
+                *known = status;
             }
             is_news
         });
@@ -126,31 +123,36 @@ impl Followed {
     }
 
     pub(super) fn moved(&self, stream: &StreamId) -> Option<Arc<Notify>> {
-        Some(self.lock().get(stream)?.moved.clone())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<StreamId, OfStream>> {
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+        Some(lock(&self.streams).get(stream)?.moved.clone())
     }
 }
 
 impl Command {
     fn following(&self, moved: &Arc<Notify>) -> Following {
-        Following {
-            receipt: self.receipt.clone(),
-            status: Some(self.status.subscribe()),
-            moved: moved.clone(),
-            has_first: false,
-        }
+        listen(self.receipt.clone(), &self.status, moved.clone())
     }
 }
 
 /// A listener to a command that has its final status.
 pub(super) fn finished(receipt: Receipt, status: CommandStatus) -> Following {
+    listen(
+        Arc::new(receipt),
+        &watch::Sender::new(status),
+        Arc::default(),
+    )
+}
+
+fn listen(
+    receipt: Arc<Receipt>,
+    status: &watch::Sender<CommandStatus>,
+    moved: Arc<Notify>,
+) -> Following {
+    let mut status = status.subscribe();
+    // The current status is the first change.
+    status.mark_changed();
     Following {
-        receipt: Arc::new(receipt),
-        status: Some(watch::Sender::new(status).subscribe()),
-        moved: Arc::default(),
-        has_first: false,
+        receipt,
+        status: Some(status),
+        moved,
     }
 }

@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 use spice_core::{
+    envelope::Envelope,
     error::{Refusal, StoreError},
     id::{InstanceRef, LogPosition},
     json::Json,
@@ -9,13 +10,13 @@ use spice_core::{
     port::graph::{Entity, Version},
 };
 
-use super::{origin::Origin, reading::Reading, scan::read_state};
+use super::{reading::Reading, scan::read_state};
 
 /// A version, compared with the previous one.
 pub(crate) struct Change {
     pub(crate) version: Version,
-    /// None if the log has lost the event.
-    pub(crate) origin: Option<Origin>,
+    /// The event without its data; none if the log has lost it.
+    pub(crate) origin: Option<Envelope>,
     /// The branch where it was written.
     pub(crate) branch: Option<BranchName>,
     /// The properties that differ from the version before.
@@ -50,7 +51,7 @@ impl Reading {
             changes.push(Change {
                 origin: origins.remove(&version.state.position),
                 branch: level.map(|level| level.name.clone()),
-                changed_properties: changed(before, version.state.data.as_ref())?,
+                changed_properties: list_changes(before, version.state.data.as_ref())?,
                 version: version.clone(),
             });
         }
@@ -70,7 +71,7 @@ impl Reading {
 }
 
 /// The properties that differ between two states, in the written order.
-fn changed(before: Option<&Json>, after: Option<&Json>) -> Result<Vec<String>, StoreError> {
+fn list_changes(before: Option<&Json>, after: Option<&Json>) -> Result<Vec<String>, StoreError> {
     let (before, after) = (properties(before)?, properties(after)?);
     let new = after
         .iter()

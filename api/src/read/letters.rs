@@ -46,14 +46,11 @@ impl Reads {
         letter: &DeadLetter,
     ) -> Result<Option<Json>, StoreError> {
         let (stream, position) = (&letter.stream, letter.position);
-        let records = self.engine.log.read(stream, position, 1).await?;
-        let mut found = records.iter().filter(|record| record.position == position);
-        let line = found
-            .next()
-            .map(|record| serde_json::from_slice(&record.line));
-        line.transpose().map_err(|error| StoreError::Damaged {
-            store: Store::Log,
-            reason: format!("position {position} of {stream} is not a valid envelope: {error}"),
+        let found = self.engine.log.read_one(stream, position).await?;
+        let line = found.map(|record| serde_json::from_slice(&record.line));
+        line.transpose().map_err(|error| {
+            let reason = format!("position {position} of {stream} is not valid JSON: {error}");
+            StoreError::damaged(Store::Log, reason)
         })
     }
 }

@@ -36,19 +36,12 @@ impl Reading {
                 Ok(past::list(graph, &self.view, position, &search, after).await?)
             }
             None if search.order.is_some() => steady::list(self, search, cursor).await,
-            None => self.list_by_id(&search).await,
+            // The order of the id never changes: the documents' own cursor is enough.
+            None => {
+                let documents = &self.reads.engine.documents;
+                Ok(documents.search(&self.view, &search).await?.into())
+            }
         }
-    }
-
-    /// A current list in order of the id, which never changes: uses the documents' own cursor.
-    async fn list_by_id(&self, search: &Search) -> Result<Found, Unlisted> {
-        let documents = &self.reads.engine.documents;
-        let page = documents.search(&self.view, search).await?;
-        Ok(Found {
-            items: page.documents.into_iter().map(|it| it.state).collect(),
-            total: page.total,
-            cursor: page.cursor,
-        })
     }
 
     /// The number of instances of a class.

@@ -6,44 +6,25 @@ use spice_core::{
     decide::Receipt,
     envelope::{Envelope, EventType},
     error::StoreError,
-    id::{CommandId, LogPosition, StreamId},
+    id::{LogPosition, StreamId},
     model::{BranchState, ModelEntry, fold},
-    port::Store,
+    port::log::missing,
 };
 
 use super::{reading::Reading, reads::Reads};
 
-/// The origin of a version: the event at its position, and its command.
-#[derive(Debug, Clone)]
-pub(crate) struct Origin {
-    pub(crate) event_type: EventType,
-    pub(crate) command_id: CommandId,
-    pub(crate) command_type: Option<String>,
-    pub(crate) actor: Option<String>,
-}
-
-impl From<Envelope> for Origin {
-    fn from(envelope: Envelope) -> Self {
-        Self {
-            event_type: envelope.event_type,
-            command_id: envelope.metadata.command_id,
-            command_type: envelope.metadata.command_type,
-            actor: envelope.actor,
-        }
-    }
-}
-
 impl Reading {
-    /// The origins of the versions at these positions; none for events that the log has lost.
+    /// The origins of the versions at these positions: the events there, without their data. None
+    /// for events that the log has lost.
     pub(crate) async fn origins(
         &self,
         positions: Vec<LogPosition>,
-    ) -> Result<HashMap<LogPosition, Origin>, StoreError> {
+    ) -> Result<HashMap<LogPosition, Envelope>, StoreError> {
         let log = &self.reads.engine.log;
         let found = log.read_many(&self.view.stream, &positions).await?;
         let records = found.iter().flatten();
         records
-            .map(|record| Ok((record.position, record.envelope()?.into())))
+            .map(|record| Ok((record.position, record.head()?)))
             .collect()
     }
 }
@@ -55,12 +36,8 @@ impl Reads {
         stream: &StreamId,
         position: LogPosition,
     ) -> Result<Envelope, StoreError> {
-        let records = self.engine.log.read(stream, position, 1).await?;
-        let record = records.first().ok_or_else(|| StoreError::Damaged {
-            store: Store::Log,
-            reason: format!("there is no envelope at position {position} of {stream}"),
-        })?;
-        record.envelope()
+        let record = self.engine.log.read_one(stream, position).await?;
+        record.ok_or_else(|| missing(stream, position))?.envelope()
     }
 
     /// The branch that a command created, from the log; none for another command.

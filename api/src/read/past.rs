@@ -12,9 +12,9 @@ use spice_core::{
 };
 
 use super::reads::Reads;
-use crate::writer::Snapshot;
+use crate::writer::{Snapshot, no_branch};
 
-/// The number of entries per read.
+/// The number of envelopes per read.
 const PAGE: usize = 1_000;
 
 impl Reads {
@@ -33,13 +33,12 @@ impl Reads {
         } else {
             self.branch_at(snapshot, name, position).await?
         };
-        let lineage = match (&then, now) {
-            (Some(branch), _) | (None, Some(branch)) => branch.lineage.at(position),
-            (None, None) => snapshot.branch(name)?.lineage.clone(),
+        let Some(branch) = then.as_ref().or(now) else {
+            return Err(no_branch(name));
         };
         Ok(View {
             stream: snapshot.stream.clone(),
-            lineage,
+            lineage: branch.lineage.at(position),
         })
     }
 
@@ -95,34 +94,13 @@ impl Reads {
         let lineage = Lineage::main().at(position);
         // The tail first, so that nothing is missed in between.
         let tail = self.tail(stream, position.next(), prefix).await?;
-        let mut newest = self.scan_all(stream, &lineage, prefix).await?;
-        let of_database = |entry: &ModelEntry| entry.branch == BranchGeneration::MAIN;
-        let tail = tail.into_iter().filter(of_database);
-        newest.extend(tail.map(|entry| (entry.key.clone(), entry)));
-        Ok(newest)
-    }
-
-    /// All entries of the write model with this key prefix, by key.
-    pub(super) async fn scan_all(
-        &self,
-        stream: &StreamId,
-        lineage: &Lineage,
-        prefix: &str,
-    ) -> Result<BTreeMap<ModelKey, ModelEntry>, StoreError> {
         let model = &self.engine.model;
-        let mut entries = BTreeMap::new();
-        let mut after: Option<ModelKey> = None;
-        loop {
-            let page = model
-                .scan(stream, lineage, prefix, after.as_ref(), PAGE)
-                .await?;
-            let is_full = page.len() == PAGE;
-            after = page.last().map(|entry| entry.key.clone());
-            entries.extend(page.into_iter().map(|entry| (entry.key.clone(), entry)));
-            if !is_full {
-                return Ok(entries);
-            }
-        }
+        let stored = model.scan_all(stream, &lineage, prefix).await?;
+        let of_database = |entry: &ModelEntry| entry.branch == BranchGeneration::MAIN;
+        let newest = stored
+            .into_iter()
+            .chain(tail.into_iter().filter(of_database));
+        Ok(newest.map(|entry| (entry.key.clone(), entry)).collect())
     }
 
     /// The entries of the log's tail, up to `end`, that the registry does not reflect yet.

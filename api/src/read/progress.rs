@@ -111,34 +111,28 @@ impl Reads {
         let passed = |place: &&LogPosition| **place > receipt.last;
         Ok(match progress.farthest.iter().filter(passed).count() {
             0 => CommandStatus::pending(receipt),
-            all if all == Projection::ALL.len() => self.outcome(receipt, &progress.unseen).await?,
+            all if all == Projection::ALL.len() => {
+                self.find_outcome(receipt, &progress.unseen).await?
+            }
             _ => CommandStatus::processing(receipt),
         })
     }
 
     /// The next position that the live sink of a projection does not show yet, or whose parking is
     /// not recorded yet: a sink moves past a refused event before the dead letter is written.
-    pub(super) async fn passed(
+    pub(super) async fn read_position(
         &self,
         projection: Projection,
         stream: &StreamId,
     ) -> Result<LogPosition, StoreError> {
         let sink = self.sinks(projection).sink(stream).await?;
-        let key = WorkKey {
-            worker: projection.worker().to_owned(),
-            stream: stream.clone(),
-            sink: sink.generation,
-        };
-        Ok(self
-            .engine
-            .work
-            .recorded_position(&key)
-            .await?
-            .min(sink.visible))
+        let key = WorkKey::new(projection, stream, &sink.generation);
+        let recorded = self.engine.work.recorded_position(&key).await?;
+        Ok(recorded.min(sink.visible))
     }
 
     /// The records of a position in the projections, as far as reads see them.
-    async fn processed(
+    async fn list_outcomes(
         &self,
         stream: &StreamId,
         position: LogPosition,
@@ -154,19 +148,15 @@ impl Reads {
     }
 
     /// Every projection has passed it and none has parked it: it took effect, or was discarded.
-    async fn outcome(
+    async fn find_outcome(
         &self,
         receipt: &Receipt,
         unseen: &Unseen,
     ) -> Result<CommandStatus, StoreError> {
         let end = self.engine.log.end(&receipt.stream).await?;
-        let settled = self
-            .engine
-            .model
-            .reflected_position(&receipt.stream)
-            .await?
-            >= end;
-        if let Some((handler, when)) = self.discarded(receipt, unseen).await? {
+        let model = &self.engine.model;
+        let settled = model.reflected_position(&receipt.stream).await? >= end;
+        if let Some((handler, when)) = self.find_discard(receipt, unseen).await? {
             return Ok(CommandStatus::failed(receipt, &handler, when));
         }
         // The last row has the time. A discard that the write model does not show yet is so new
@@ -180,7 +170,10 @@ impl Reads {
         let mut at = None;
         for position in first..=receipt.last.0 {
             let position = LogPosition(position);
-            for row in self.processed(&receipt.stream, position, unseen).await? {
+            for row in self
+                .list_outcomes(&receipt.stream, position, unseen)
+                .await?
+            {
                 let handler = row.handler.unwrap_or_default();
                 if row.outcome == Outcome::Discarded && is_graph(&handler) {
                     return Ok(CommandStatus::failed(receipt, &handler, Some(row.at)));
@@ -193,7 +186,7 @@ impl Reads {
 
     /// The discard of any of a command's events from the graph, from the write model. A row that
     /// says that the event had taken effect wins, because a retry may have come before the discard.
-    async fn discarded(
+    async fn find_discard(
         &self,
         receipt: &Receipt,
         unseen: &Unseen,
@@ -212,7 +205,9 @@ impl Reads {
                     return Ok(None);
                 }
                 if is_graph(&event.handler) {
-                    let rows = self.processed(stream, event.event_position, unseen).await?;
+                    let rows = self
+                        .list_outcomes(stream, event.event_position, unseen)
+                        .await?;
                     let of_handler =
                         |row: &&Processing| row.handler.as_deref() == Some(&*event.handler);
                     let newest = rows.iter().filter(of_handler).max_by_key(|row| row.at);

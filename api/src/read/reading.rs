@@ -1,7 +1,7 @@
 //! The target of a read: a database, a branch, a position (`as_of`), and how new it must be
 //! (`at_least`).
 
-use std::sync::Arc;
+use std::{ops::RangeInclusive, sync::Arc};
 
 use spice_core::{
     error::{ErrorCode, Refusal},
@@ -61,7 +61,6 @@ pub(crate) struct When {
 pub(crate) struct Standing {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) as_of: Option<LogPosition>,
-    patience: Patience,
 }
 
 impl Reads {
@@ -74,24 +73,8 @@ impl Reads {
         pinned: Option<LogPosition>,
         needs: Needs,
     ) -> Result<Reading, Refusal> {
-        let mut standing = self.standing(database, when, needs).await?;
-        if let Some(pinned) = pinned.filter(|pinned| *pinned < standing.snapshot.end) {
-            standing.as_of = Some(pinned);
-        }
-        self.reading_of(standing, branch, needs).await
-    }
-
-    async fn reading_of(
-        self: &Arc<Self>,
-        standing: Standing,
-        branch: BranchName,
-        needs: Needs,
-    ) -> Result<Reading, Refusal> {
-        let Standing {
-            snapshot,
-            as_of,
-            patience,
-        } = standing;
+        let Standing { snapshot, as_of } = self.standing(database, when, needs).await?;
+        let as_of = pinned.filter(|pinned| *pinned < snapshot.end).or(as_of);
         let (needs, shown) = match as_of {
             None => (needs, overlays(&snapshot, snapshot.branch(&branch)?)),
             // The graph alone keeps what was.
@@ -99,15 +82,11 @@ impl Reads {
         };
         if let Some(shown) = shown {
             // Overlays are built from the log; what is there before would be a false answer.
-            let wanted = Wanted {
-                first: shown.next(),
-                last: shown,
-            };
-            let stream = &snapshot.stream;
-            self.wait_shown(stream, needs, wanted, patience).await?;
+            let wanted = Wanted::position(&snapshot.stream, needs, shown);
+            self.wait_shown(&wanted, when.patience).await?;
         }
         let view = match as_of {
-            None => snapshot.view(&branch, None)?,
+            None => snapshot.view(&branch)?,
             Some(position) => self.view_at(&snapshot, &branch, position).await?,
         };
         Ok(Reading {
@@ -134,29 +113,30 @@ impl Reads {
             _ => writer.snapshot(database).await?,
         };
         if let Some(at_least) = when.at_least {
-            let wanted = self.wanted(&snapshot, at_least, patience).await?;
             // A read at a position uses only the graph.
             let needs = match when.as_of {
                 Some(_) if needs != Needs::NOTHING => Needs::GRAPH,
                 _ => needs,
             };
-            let (stream, last) = (&snapshot.stream, wanted.last);
-            self.wait_shown(stream, needs, wanted, patience).await?;
+            let events = self.find_events(&snapshot, at_least, patience).await?;
+            let last = *events.end();
+            let wanted = Wanted {
+                stream: &snapshot.stream,
+                needs,
+                events,
+            };
+            self.wait_shown(&wanted, patience).await?;
             snapshot = writer.snapshot_reaching(database, last).await?;
         }
         let as_of = match when.as_of {
             None => None,
             Some(as_of) => Some(self.position_of(&snapshot, as_of).await?),
         };
-        Ok(Standing {
-            snapshot,
-            as_of,
-            patience,
-        })
+        Ok(Standing { snapshot, as_of })
     }
 
     async fn position_of(&self, snapshot: &Snapshot, as_of: AsOf) -> Result<LogPosition, Refusal> {
-        let last = LogPosition(snapshot.end.0.saturating_sub(1));
+        let last = snapshot.end.before();
         match as_of {
             AsOf::Position(position) if position > last => {
                 let message =
@@ -172,49 +152,42 @@ impl Reads {
                 Err(misfit("as_of", "range", &time.to_string(), message))
             }
             AsOf::Time(time) => {
-                let after = self
-                    .engine
-                    .log
-                    .position_after(&snapshot.stream, time)
-                    .await?;
-                match after.0.checked_sub(1) {
-                    Some(position) => Ok(LogPosition(position).min(last)),
-                    None => Err(not_found(format!("the database did not exist at {time}"))),
+                let log = &self.engine.log;
+                let after = log.position_after(&snapshot.stream, time).await?;
+                if after == LogPosition::ZERO {
+                    return Err(not_found(format!("the database did not exist at {time}")));
                 }
+                Ok(after.before().min(last))
             }
         }
     }
 
     /// The events that `at_least` asks for: all events of the command that it names, or of the
     /// command at its position. Waits for a position that is not in the log yet.
-    async fn wanted(
+    async fn find_events(
         &self,
         snapshot: &Snapshot,
         at_least: AtLeast,
         patience: Patience,
-    ) -> Result<Wanted, Refusal> {
+    ) -> Result<RangeInclusive<LogPosition>, Refusal> {
         let command = match at_least {
             AtLeast::Command(command) => command,
             AtLeast::Position(position) => {
                 if position >= snapshot.end {
                     self.wait_appended(snapshot, position, patience).await?;
                 }
-                let records = self.engine.log.read(&snapshot.stream, position, 1).await?;
-                let Some(record) = records.first() else {
-                    return Ok(Wanted {
-                        first: position,
-                        last: position,
-                    });
+                let log = &self.engine.log;
+                let Some(record) = log.read_one(&snapshot.stream, position).await? else {
+                    return Ok(position..=position);
                 };
-                record.envelope()?.metadata.command_id
+                record.head()?.metadata.command_id
             }
         };
         let database = &snapshot.stream.database;
         match self.engine.writer.receipt_in(database, command).await? {
-            Some(receipt) if receipt.stream == snapshot.stream => Ok(Wanted {
-                first: receipt.position,
-                last: receipt.last,
-            }),
+            Some(receipt) if receipt.stream == snapshot.stream => {
+                Ok(receipt.position..=receipt.last)
+            }
             _ => {
                 let message = format!("no command {command} is in the log of this database");
                 let text = command.to_string();
@@ -239,12 +212,12 @@ impl Reads {
         }
         wait.end(Ended::Timeout);
         let end = self.engine.log.end(&snapshot.stream).await?;
-        let last = end.0.saturating_sub(1);
+        let last = end.before();
         let seconds = patience.limit.as_secs_f64();
         let message = format!(
             "position {position} is not in the log after {seconds} s; the last position is {last}"
         );
-        Err(Refusal::new(ErrorCode::Timeout, message).with("position", last))
+        Err(Refusal::new(ErrorCode::Timeout, message).with("position", last.0))
     }
 }
 
@@ -271,7 +244,7 @@ fn overlays(snapshot: &Snapshot, branch: &BranchState) -> Option<LogPosition> {
 }
 
 /// A parameter that does not match the existing data.
-fn misfit(field: &str, rule: &str, value: &str, message: String) -> Refusal {
+pub(super) fn misfit(field: &str, rule: &str, value: &str, message: String) -> Refusal {
     Refusal::new(ErrorCode::InvalidRequest, message)
         .with("field", field)
         .with("rule", rule)
@@ -285,8 +258,7 @@ fn not_found(message: String) -> Refusal {
 impl Reading {
     /// The last position that the read can show.
     pub(crate) fn last(&self) -> LogPosition {
-        let last = LogPosition(self.snapshot.end.0.saturating_sub(1));
-        self.as_of.unwrap_or(last)
+        self.as_of.unwrap_or_else(|| self.snapshot.end.before())
     }
 
     /// The time now.
@@ -311,8 +283,12 @@ impl Reading {
     /// A class by id or label, or `not_found`.
     pub(crate) async fn class(&self, name: &str) -> Result<Arc<Class>, Refusal> {
         let schema = self.schema().await?;
-        schema.resolve(name).cloned().ok_or_else(|| {
-            not_found(format!("there is no class {name:?} on this branch")).with("class_id", name)
-        })
+        let class = schema.resolve(name).cloned();
+        class.ok_or_else(|| no_class(name))
     }
+}
+
+/// A class that a branch does not have.
+pub(super) fn no_class(name: &str) -> Refusal {
+    not_found(format!("there is no class {name:?} on this branch")).with("class_id", name)
 }

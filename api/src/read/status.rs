@@ -2,8 +2,8 @@
 
 use spice_core::{decide::Receipt, port::registry::DeadLetter, time::Timestamp};
 
-/// The state of a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The state of a command. It never goes back in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum State {
     /// It is in the log.
     Pending,
@@ -32,16 +32,6 @@ impl State {
     /// Whether the state is final.
     pub(crate) fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed)
-    }
-
-    /// Rank of the state; it never decreases.
-    pub(crate) fn rank(self) -> u8 {
-        match self {
-            Self::Pending => 0,
-            Self::Processing => 1,
-            Self::Retrying => 2,
-            Self::Completed | Self::Failed => 3,
-        }
     }
 
     /// Progress in percent, for progress bars.

@@ -50,13 +50,9 @@ impl Task {
 
     /// Hints to other processes that the log is longer. The own hint is ignored.
     pub(super) fn give_hint(&mut self, from: LogPosition) {
-        let hints = &self.ports.hints;
         if from == LogPosition::ZERO {
-            hints.give(&Topic::Logs);
+            self.ports.hints.give(&Topic::Logs);
         }
-        let given = hints.give(&Topic::Log(self.stream.clone()));
-        if given == self.hinted + 1 {
-            self.hinted = given;
-        }
+        self.appends.give();
     }
 }

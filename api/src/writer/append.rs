@@ -53,12 +53,10 @@ impl Task {
         };
         if envelope.position != end {
             let decided = envelope.position;
-            return Err(StoreError::Damaged {
-                store: Store::Log,
-                reason: format!(
-                    "{stream}: a command was decided at {decided}, but the chain was read up to {end}"
-                ),
-            });
+            let reason = format!(
+                "{stream}: a command was decided at {decided}, but the chain was read up to {end}"
+            );
+            return Err(StoreError::damaged(Store::Log, reason));
         }
         envelope.chain = Some(self.head.next().ok_or_else(|| unknown_chain(stream))?);
         Ok(())
@@ -142,13 +140,8 @@ impl Task {
     /// Whether what stands at the batch's position is the batch; none when nothing stands there
     /// or when the log cannot be read now.
     async fn stands(&self, batch: &Batch) -> Option<bool> {
-        match self.ports.log.read(&self.stream, batch.first, 1).await {
-            Ok(records) => {
-                let found = records
-                    .first()
-                    .filter(|record| record.position == batch.first)?;
-                Some(Some(&found.line) == batch.lines.first())
-            }
+        match self.ports.log.read_one(&self.stream, batch.first).await {
+            Ok(found) => Some(Some(&found?.line) == batch.lines.first()),
             Err(error) => {
                 tracing::warn!(stream = %self.stream, %error, "cannot read the log to settle an append");
                 None
@@ -158,20 +151,16 @@ impl Task {
 }
 
 pub(super) fn unanswered() -> StoreError {
-    StoreError::Unavailable {
-        store: Store::Log,
-        reason: "no answer to an append".into(),
-    }
+    StoreError::unavailable(Store::Log, "no answer to an append")
 }
 
 /// Envelopes as they go into the log.
 pub(super) fn to_lines(envelopes: &[Envelope]) -> Result<Vec<Bytes>, StoreError> {
     let to_line = |envelope: &Envelope| {
-        let line = envelope.to_line().map_err(|error| StoreError::Rejected {
-            store: Store::Log,
-            reason: format!("cannot write an envelope: {error}"),
-        })?;
-        Ok(Bytes::from(line))
+        envelope.to_line().map(Bytes::from).map_err(|error| {
+            let reason = format!("cannot write an envelope: {error}");
+            StoreError::rejected(Store::Log, reason)
+        })
     };
     envelopes.iter().map(to_line).collect()
 }

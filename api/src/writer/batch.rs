@@ -2,7 +2,7 @@
 //! earlier member of the batch waits for the append too.
 
 use spice_core::{
-    decide::{Receipt, WriteState},
+    decide::{Mark, Receipt, WriteState},
     error::{ErrorCode, Refusal, StoreError},
     guard::Guard,
     model::CommandEntry,
@@ -11,7 +11,7 @@ use tracing::Instrument;
 
 use super::{
     append::Appended,
-    draft::{Draft, Outcome, repeat},
+    draft::{Draft, Outcome},
     freshness::Look,
     request::{Accepted, Answer, Request},
     scribe::Task,
@@ -32,95 +32,66 @@ impl Task {
 
     /// One attempt; returns what has to be decided again, because another writer appended.
     async fn attempt(&mut self, requests: Vec<Request>) -> Vec<Request> {
-        if let Err(error) = self.prepare_state().await {
-            self.refuse_for(error, requests).await;
+        let mut draft = Draft::of(requests);
+        if let Err(error) = self.settle_draft(&mut draft).await {
+            self.refuse_for(error, draft.into_requests()).await;
             return Vec::new();
         }
-        if self.forget_reflected() > MOST_BEHIND {
-            refuse_all(
-                requests,
-                &Refusal::new(
-                    ErrorCode::Unavailable,
-                    "the registry is too far behind the log",
-                ),
-            );
-            return Vec::new();
-        }
-        let mut requests = requests;
-        self.name(&mut requests);
-        if let Err(requests) = self.turn_generation(requests).await {
-            return requests;
-        }
-        Vec::new()
+        draft.into_requests()
     }
 
-    /// Decides and appends; a request to create a deleted database opens its next log first.
-    async fn turn_generation(&mut self, requests: Vec<Request>) -> Result<(), Vec<Request>> {
-        let requests = self.open_next_log(requests).await;
-        let mark = self
-            .state
-            .as_ref()
-            .map(spice_core::decide::WriteState::mark);
-        let mut draft = Draft::default();
-        if let Err(error) = self.decide_all(requests, &mut draft).await {
-            self.state = None;
-            self.refuse_for(error, draft.into_requests()).await;
+    /// Decides and appends a draft. Answers its requests, or leaves them in the draft if they have
+    /// to be decided again. On an error nothing of the draft is in the log.
+    async fn settle_draft(&mut self, draft: &mut Draft) -> Result<(), StoreError> {
+        self.prepare_state().await?;
+        if self.forget_reflected() > MOST_BEHIND {
+            let message = "the registry is too far behind the log";
+            let refusal = Refusal::new(ErrorCode::Unavailable, message);
+            refuse_all(std::mem::take(draft).into_requests(), &refusal);
             return Ok(());
+        }
+        self.name(draft.rest.make_contiguous());
+        self.open_next_log(draft).await?;
+        let mark = self.state.as_ref().map(WriteState::mark);
+        if let Err(error) = self.decide_all(draft).await {
+            self.state = None;
+            return Err(error);
         }
         if draft.envelopes.is_empty() {
             return self.answer_without_append(draft).await;
         }
         if let Err(error) = self.mark_active().await {
             self.roll_back(mark);
-            self.refuse_for(error, draft.into_requests()).await;
-            return Ok(());
+            return Err(error);
         }
         // A won append is a look: nothing else was there when it was sent.
         let look = self.freshness.begin();
         let span = draft.span(&self.stream);
         let append = self.append(std::mem::take(&mut draft.lines));
-        let appended = append.instrument(span).await;
-        match appended {
-            Appended::Done => {
-                self.keep(draft, &look).await;
-                Ok(())
-            }
+        match append.instrument(span).await {
+            Appended::Done => self.keep(std::mem::take(draft), &look).await,
             Appended::Lost => {
                 self.roll_back(mark);
                 self.is_behind = true;
-                Err(draft.into_requests())
             }
             Appended::Failed(error) => {
                 self.roll_back(mark);
-                self.refuse_for(error, draft.into_requests()).await;
-                Ok(())
+                return Err(error);
             }
         }
+        Ok(())
     }
 
     /// Answers a batch of which nothing goes into the log. No append proves that the state is the
     /// log's end, so the end is read first; when another process appended, all is decided again.
-    async fn answer_without_append(&mut self, draft: Draft) -> Result<(), Vec<Request>> {
+    async fn answer_without_append(&mut self, draft: &mut Draft) -> Result<(), StoreError> {
         let reads_tail = self.ports.settings.guards.has(Guard::TailBeforeRefusal);
-        let tail = if reads_tail {
-            self.read_tail().await
+        if reads_tail && self.read_tail().await? {
+            self.is_behind = true;
         } else {
-            Ok(false)
-        };
-        match tail {
-            Ok(false) => {
-                self.answer(draft).await;
-                Ok(())
-            }
-            Ok(true) => {
-                self.is_behind = true;
-                Err(draft.into_requests())
-            }
-            Err(error) => {
-                self.refuse_for(error, draft.into_requests()).await;
-                Ok(())
-            }
+            self.answer(std::mem::take(draft)).await;
         }
+        Ok(())
     }
 
     /// Refuses requests because of a store.
@@ -133,51 +104,41 @@ impl Task {
     /// Opens the next log when a request creates the deleted database again. Commands that are in
     /// the sealed log are answered from there first: a late retry must not create the database
     /// again. If nothing gets into the next log, [`Task::settle`] goes back to the sealed one.
-    async fn open_next_log(&mut self, requests: Vec<Request>) -> Vec<Request> {
+    async fn open_next_log(&mut self, draft: &mut Draft) -> Result<(), StoreError> {
         let database = self.state.as_ref().and_then(WriteState::database);
         let is_sealed = database.is_some_and(|database| !database.live);
-        if !is_sealed || !requests.iter().any(Request::creates_database) {
-            return requests;
+        if !is_sealed || !draft.rest.iter().any(Request::creates_database) {
+            return Ok(());
         }
-        let known = match self.known(&requests).await {
-            Ok(known) => known,
-            Err(error) => {
-                self.refuse_for(error, requests).await;
-                return Vec::new();
-            }
-        };
+        let known = self.look_up_known(draft.rest.make_contiguous()).await?;
         let is_known = |request: &Request| known.contains_key(&request.command.id);
         let is_new = |request: &Request| request.creates_database() && !is_known(request);
-        if !requests.iter().any(is_new) {
-            return requests;
+        if !draft.rest.iter().any(is_new) {
+            return Ok(());
         }
-        let (repeated, mut rest): (Vec<_>, Vec<_>) = requests.into_iter().partition(is_known);
-        for request in repeated {
-            let answer = match known.get(&request.command.id) {
-                Some(entry) => self.repeated(&request, entry).await,
-                None => continue,
+        for request in std::mem::take(&mut draft.rest) {
+            let Some(entry) = known.get(&request.command.id) else {
+                draft.rest.push_back(request);
+                continue;
             };
+            let answer = self.repeat(&request, entry).await;
             drop(request.answer.send(answer));
         }
         let next = self.stream.next();
         self.move_to(next.clone()).await;
         self.head = self.genesis();
         self.state = Some(WriteState::empty(next));
-        self.name(&mut rest);
-        rest
+        self.name(draft.rest.make_contiguous());
+        Ok(())
     }
 
     /// The answer to a request that is in the log already.
-    async fn repeated(&mut self, request: &Request, entry: &CommandEntry) -> Answer {
-        let same = entry.payload_digest == request.digest;
-        let keep_first = self.ports.settings.keep_first_on_mismatch;
-        match repeat(request, same, keep_first, Outcome::Repeated(entry.clone())) {
-            Outcome::Refused(refusal) => Err(refusal),
-            _ => self.replay(request, entry).await,
-        }
+    async fn repeat(&mut self, request: &Request, entry: &CommandEntry) -> Answer {
+        self.check_payload(request, &entry.payload_digest)?;
+        self.replay(request, entry).await
     }
 
-    fn roll_back(&mut self, mark: Option<spice_core::decide::Mark>) {
+    fn roll_back(&mut self, mark: Option<Mark>) {
         if let (Some(state), Some(mark)) = (&mut self.state, mark) {
             state.roll_back(mark);
         }
@@ -185,11 +146,8 @@ impl Task {
 
     /// The batch is in the log: the registry follows, the clients are answered.
     async fn keep(&mut self, mut draft: Draft, look: &Look) {
-        let from = draft
-            .envelopes
-            .first()
-            .map(|envelope| envelope.position)
-            .unwrap_or_default();
+        let first = draft.envelopes.first();
+        let from = first.map(|first| first.position).unwrap_or_default();
         let entries = std::mem::take(&mut draft.entries);
         if let Some(to) = self.head.anchor() {
             self.reflector.follow(from, to, entries, &draft.envelopes);
@@ -203,7 +161,7 @@ impl Task {
         self.answer(draft).await;
     }
 
-    async fn answer(&mut self, draft: Draft) {
+    async fn answer(&mut self, mut draft: Draft) {
         let mut accepted: Vec<Option<Receipt>> = Vec::with_capacity(draft.outcomes.len());
         for (request, outcome) in draft.outcomes {
             let answer = match outcome {
@@ -219,22 +177,19 @@ impl Task {
             // A client that has gone away needs no answer; its command stands all the same.
             drop(request.answer.send(answer));
         }
-        for request in draft.rest.into_iter().rev() {
-            self.carried.push_front(request);
-        }
+        draft.rest.append(&mut self.carried);
+        self.carried = draft.rest;
     }
 }
 
 /// The answer to a command that came twice within a batch.
 fn same_as(first: Option<Receipt>) -> Answer {
-    let lost = || {
-        Refusal::new(
-            ErrorCode::Internal,
-            "the first of two equal commands is missing",
-        )
-    };
+    let receipt = first.ok_or_else(|| {
+        let message = "the first of two equal commands is missing";
+        Refusal::new(ErrorCode::Internal, message)
+    })?;
     Ok(Accepted {
-        receipt: first.ok_or_else(lost)?,
+        receipt,
         is_replay: true,
     })
 }

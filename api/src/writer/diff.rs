@@ -17,7 +17,7 @@ use spice_core::{
 
 use self::page::Page;
 pub use self::page::{Diff, Mark, Summary};
-use super::{Writer, fetch::CHANGES_PAGE, look::Look, reflect::read};
+use super::{Writer, fetch::CHANGES_PAGE, look::Look, snapshot::no_branch};
 
 /// The number of aggregates that are compared at a time.
 const CHUNK: usize = 2_000;
@@ -82,14 +82,12 @@ impl Writer {
             after: comparison.after.as_ref(),
             limit: comparison.limit,
         };
-        let mut diff = Diff::new(from, &branch.name, base, look.last(), &page);
-        look.compare(&pair, &page, &mut diff).await?;
-        Ok(diff)
+        look.compare(&pair, &page, from, base).await
     }
 
     /// The effect of an accepted merge, rebase or rollback on its branch: the first differences,
     /// and the counts. From log and registry, so that a retry gets the first answer.
-    pub async fn made(
+    pub async fn diff_command(
         &self,
         receipt: &Receipt,
         branch: &BranchName,
@@ -97,7 +95,7 @@ impl Writer {
     ) -> Result<Diff, Refusal> {
         let ports = &self.shared.ports;
         let look = Look::at(ports, &receipt.stream, receipt.last.next(), true).await?;
-        let then = LogPosition(receipt.position.0.saturating_sub(1));
+        let then = receipt.position.before();
         let after = &live(&look, branch)?.lineage;
         let before = look.branch_at(branch, then).await?;
         let before = before.ok_or_else(|| no_branch(branch))?.lineage;
@@ -119,9 +117,7 @@ impl Writer {
             after: None,
             limit,
         };
-        let mut diff = Diff::new(branch.clone(), branch, then, look.last(), &page);
-        look.compare(&pair, &page, &mut diff).await?;
-        Ok(diff)
+        look.compare(&pair, &page, branch.clone(), then).await
     }
 }
 
@@ -133,39 +129,29 @@ impl Look {
         comparison: &Comparison,
     ) -> Result<(BranchName, Lineage, LogPosition), Refusal> {
         let now = self.last();
-        let parent = || -> Result<BranchName, Refusal> {
-            let from = branch.from.as_ref().ok_or_else(nothing_to_compare)?;
-            let is_there = self.state.live_branch(&from.name).is_some();
-            Ok(if is_there {
-                from.name.clone()
-            } else {
-                BranchName::main()
-            })
-        };
-        let common = |other: &BranchState| {
-            let base = decide::find_common(branch, other, now);
-            let until = base.own().map_or(LogPosition::ZERO, |level| level.until);
-            (base, until)
-        };
-        match &comparison.against {
+        let (name, is_common) = match &comparison.against {
             Some(Against::Position(position)) => {
                 let before = self.itself_at(branch, *position).await?;
-                Ok((branch.name.clone(), before, *position))
+                return Ok((branch.name.clone(), before, *position));
             }
-            Some(Against::Branch(name)) => {
-                let other = live(self, name)?;
-                let (_, until) = common(other);
-                Ok((name.clone(), other.lineage.at(now), until))
+            Some(Against::Branch(name)) => (name.clone(), false),
+            Some(Against::Common(name)) => (name.clone(), true),
+            None => {
+                let from = branch.from.as_ref().ok_or_else(nothing_to_compare)?;
+                let parent = self.state.live_branch(&from.name);
+                let parent = parent.map_or_else(BranchName::main, |parent| parent.name.clone());
+                (parent, true)
             }
-            other => {
-                let name = match other {
-                    Some(Against::Common(name)) => name.clone(),
-                    _ => parent()?,
-                };
-                let (base, until) = common(live(self, &name)?);
-                Ok((name, base, until))
-            }
-        }
+        };
+        let other = live(self, &name)?;
+        let base = decide::find_common(branch, other, now);
+        let until = base.own().map_or(LogPosition::ZERO, |level| level.until);
+        let before = if is_common {
+            base
+        } else {
+            other.lineage.at(now)
+        };
+        Ok((name, before, until))
     }
 
     /// The lineage of a branch at a position: there may have been a rebase in between.
@@ -188,13 +174,15 @@ impl Look {
         Ok(lineage.at(position))
     }
 
-    /// Compares what was written since the two parted, part by part.
+    /// Compares what was written since the two parted at `base`, part by part.
     async fn compare(
         &self,
         pair: &Pair<'_>,
         page: &Page<'_>,
-        diff: &mut Diff,
-    ) -> Result<(), Refusal> {
+        from: BranchName,
+        base: LogPosition,
+    ) -> Result<Diff, Refusal> {
+        let mut diff = Diff::new(from, pair.branch, base, self.last(), page);
         let mut spans = pair.after.spans_beyond(&pair.before);
         spans.extend(pair.before.spans_beyond(&pair.after));
         let source = self.source();
@@ -216,11 +204,12 @@ impl Look {
                     diff.take(key, difference, page);
                 }
                 if diff.is_done(page) {
-                    return Ok(self.check().await?);
+                    break;
                 }
             }
-            if !full {
-                return Ok(self.check().await?);
+            if !full || diff.is_done(page) {
+                self.check().await?;
+                return Ok(diff);
             }
         }
     }
@@ -233,7 +222,8 @@ impl Look {
     ) -> Result<Option<BranchState>, StoreError> {
         let asked = (Lineage::main().at(position), ModelKey::branch(name));
         let found = self.source().entries(vec![asked]).await?;
-        found.first().and_then(Option::as_ref).map(read).transpose()
+        let mut found = found.iter().flatten().map(ModelEntry::read);
+        found.next().transpose()
     }
 
     /// Refuses a class that neither side has or ever had.
@@ -297,11 +287,6 @@ fn generation(level: &Level) -> BranchGeneration {
     level.generation
 }
 
-fn no_branch(name: &BranchName) -> Refusal {
-    Refusal::new(ErrorCode::NotFound, format!("there is no branch {name}"))
-        .with("branch", name.as_str())
-}
-
 fn nothing_to_compare() -> Refusal {
     let message = "main has no parent; name what to compare it with by `against` or \
                    `from_position`";
@@ -325,6 +310,6 @@ fn is_of(key: &ModelKey, class: Option<&ClassName>) -> bool {
 
 /// The state of an entry; none if it is missing or deleted.
 fn data(entry: Option<&ModelEntry>) -> Result<Option<Json>, StoreError> {
-    let Some(entry) = entry else { return Ok(None) };
-    Ok(read::<AggregateState>(entry)?.data)
+    let state = entry.map(ModelEntry::read::<AggregateState>).transpose()?;
+    Ok(state.and_then(|state| state.data))
 }

@@ -41,11 +41,20 @@ pub(super) struct Draft {
     pub(super) lines: Vec<Bytes>,
     bytes: usize,
     pub(super) entries: Vec<ModelEntry>,
-    /// The requests for the next batch: those that follow a sealed log, and those that do not fit.
+    /// The requests that are not decided yet. Those that follow a sealed log and those that do not
+    /// fit remain for the next batch.
     pub(super) rest: VecDeque<Request>,
 }
 
 impl Draft {
+    /// A batch of which nothing is decided yet.
+    pub(super) fn of(requests: Vec<Request>) -> Self {
+        Self {
+            rest: requests.into(),
+            ..Self::default()
+        }
+    }
+
     /// The span of its append, linked to the commands that it accepts.
     pub(super) fn span(&self, stream: &StreamId) -> Span {
         let outcomes = self.outcomes.iter();
@@ -57,32 +66,19 @@ impl Draft {
     }
 
     pub(super) fn into_requests(self) -> Vec<Request> {
-        self.outcomes
-            .into_iter()
-            .map(|(request, _)| request)
-            .chain(self.rest)
-            .collect()
+        let decided = self.outcomes.into_iter().map(|(request, _)| request);
+        decided.chain(self.rest).collect()
     }
 }
 
 impl Task {
-    /// Decides requests in order; each decision sees the effects of those before it.
-    pub(super) async fn decide_all(
-        &mut self,
-        requests: Vec<Request>,
-        draft: &mut Draft,
-    ) -> Result<(), StoreError> {
-        let known = match self.prepare(&requests).await {
-            Ok(known) => known,
-            Err(error) => {
-                draft.rest = requests.into();
-                return Err(error);
-            }
-        };
-        let mut waiting = VecDeque::from(requests);
+    /// Decides a draft's requests in order; each decision sees the effects of those before it.
+    pub(super) async fn decide_all(&mut self, draft: &mut Draft) -> Result<(), StoreError> {
+        let known = self.prepare(draft.rest.make_contiguous()).await?;
+        let mut waiting = std::mem::take(&mut draft.rest);
         let mut own: HashMap<CommandId, usize> = HashMap::new();
         while let Some(request) = waiting.pop_front() {
-            if self.sealed_here(draft) && request.creates_database() {
+            if self.seals_log(draft) && request.creates_database() {
                 draft.rest.push_back(request);
                 continue;
             }
@@ -104,13 +100,9 @@ impl Task {
     }
 
     /// Whether this batch seals the log.
-    fn sealed_here(&self, draft: &Draft) -> bool {
-        !draft.envelopes.is_empty()
-            && self
-                .state
-                .as_ref()
-                .and_then(WriteState::database)
-                .is_some_and(|database| !database.live)
+    fn seals_log(&self, draft: &Draft) -> bool {
+        let database = self.state.as_ref().and_then(WriteState::database);
+        !draft.envelopes.is_empty() && database.is_some_and(|database| !database.live)
     }
 
     /// Looks up which commands are in the log already, and fetches the facts for the decisions about
@@ -119,16 +111,14 @@ impl Task {
         &mut self,
         requests: &[Request],
     ) -> Result<HashMap<CommandId, CommandEntry>, StoreError> {
-        let known = self.known(requests).await?;
+        let known = self.look_up_known(requests).await?;
         if let Some(state) = &mut self.state {
             state.forget_fetched();
         }
         let mut needs = Vec::new();
-        for request in requests
-            .iter()
-            .filter(|r| !known.contains_key(&r.command.id))
-        {
+        for request in requests {
             if let Some(state) = &self.state
+                && !known.contains_key(&request.command.id)
                 && let Err(Stop::Needs(more)) = self.decide(state, request)
             {
                 needs.extend(more);
@@ -155,20 +145,19 @@ impl Task {
         earlier: Option<usize>,
         draft: &mut Draft,
     ) -> Result<Option<Outcome>, StoreError> {
-        let keep_first = self.ports.settings.keep_first_on_mismatch;
+        let repeat = |digest: &str, first: Outcome| {
+            let checked = self.check_payload(request, digest);
+            checked.map_or_else(Outcome::Refused, |()| first)
+        };
         if let Some(entry) = known.get(&request.command.id) {
-            let same = entry.payload_digest == request.digest;
             let first = Outcome::Repeated(entry.clone());
-            return Ok(Some(repeat(request, same, keep_first, first)));
+            return Ok(Some(repeat(&entry.payload_digest, first)));
         }
         let earlier = earlier.filter(|_| self.ports.settings.guards.has(Guard::EventIdLookup));
         if let Some(index) = earlier
-            && let Some((first, outcome)) = draft.outcomes.get(index)
-            && matches!(outcome, Outcome::Accepted(_))
+            && let Some((first, _)) = draft.outcomes.get(index)
         {
-            let same = first.digest == request.digest;
-            let first = Outcome::SameAs(index);
-            return Ok(Some(repeat(request, same, keep_first, first)));
+            return Ok(Some(repeat(&first.digest, Outcome::SameAs(index))));
         }
         let mut rounds = Rounds::default();
         while let Some(state) = &self.state {
@@ -199,18 +188,11 @@ impl Task {
         if !draft.envelopes.is_empty() && draft.bytes + bytes > self.ports.settings.batch_bytes {
             return Ok(None);
         }
-        let damaged = |reason: String| StoreError::Damaged {
-            store: Store::Log,
-            reason,
-        };
-        let receipt =
-            receipt(&self.stream, &envelopes).map_err(|error| damaged(error.to_string()))?;
+        let receipt = receipt(&self.stream, &envelopes)
+            .map_err(|error| StoreError::damaged(Store::Log, error.to_string()))?;
         if let Some(state) = &mut self.state {
             for envelope in &envelopes {
-                let entries = state
-                    .apply(envelope)
-                    .map_err(|error| damaged(error.to_string()))?;
-                draft.entries.extend(entries);
+                draft.entries.extend(state.apply(envelope)?);
             }
         }
         draft.envelopes.extend(envelopes);
@@ -218,19 +200,19 @@ impl Task {
         draft.bytes += bytes;
         Ok(Some(Outcome::Accepted(receipt)))
     }
-}
 
-/// The outcome of a request whose id was used before: the first one, if the payload is the same.
-pub(super) fn repeat(request: &Request, same: bool, keep_first: bool, first: Outcome) -> Outcome {
-    let id = request.command.id;
-    if same {
-        return first;
+    /// Refuses a request whose id was used before with another payload.
+    pub(super) fn check_payload(&self, request: &Request, digest: &str) -> Result<(), Refusal> {
+        let id = request.command.id;
+        if request.digest == digest {
+            return Ok(());
+        }
+        if self.ports.settings.keep_first_on_mismatch {
+            tracing::warn!(command_id = %id, "an id was reused with another payload; the first command is kept");
+            return Ok(());
+        }
+        let message = format!("command {id} is in the log with another payload");
+        let refusal = Refusal::new(ErrorCode::EventIdReused, message);
+        Err(refusal.with("command_id", id.to_string()))
     }
-    if keep_first {
-        tracing::warn!(command_id = %id, "an id was reused with another payload; the first command is kept");
-        return first;
-    }
-    let message = format!("command {id} is in the log with another payload");
-    let refusal = Refusal::new(ErrorCode::EventIdReused, message);
-    Outcome::Refused(refusal.with("command_id", id.to_string()))
 }

@@ -50,9 +50,8 @@ impl Rounds {
         if self.0 > MOST_ROUNDS {
             let message =
                 format!("the command has more than {MOST_ROUNDS} levels of dependencies; split it");
-            return Err(
-                Refusal::new(ErrorCode::FailedPrecondition, message).with("most", MOST_ROUNDS)
-            );
+            let refusal = Refusal::new(ErrorCode::FailedPrecondition, message);
+            return Err(refusal.with("most", MOST_ROUNDS));
         }
         Ok(())
     }
@@ -85,18 +84,13 @@ impl Task {
         self.check_reflected(known, reflected)
     }
 
-    /// The classes of a branch at the state's end.
-    pub(super) async fn fetch_schema(
-        &self,
-        state: &WriteState,
-        branch: &BranchState,
-    ) -> Result<Arc<Schema>, StoreError> {
-        let source = Source {
+    /// Where the task fetches from: everything that the registry has.
+    pub(super) fn source(&self) -> Source<'_> {
+        Source {
             ports: &self.ports,
             stream: &self.stream,
             until: LogPosition::MAX,
-        };
-        source.schema(state, branch).await
+        }
     }
 
     /// The registry was deleted in the meantime and knows too little: reads everything again.
@@ -117,10 +111,8 @@ impl Task {
 
 /// The registry knows less than before.
 pub(super) fn replaced() -> StoreError {
-    StoreError::Unavailable {
-        store: Store::Registry,
-        reason: "it was replaced by an older one and is catching up from the log".into(),
-    }
+    let reason = "it was replaced by an older one and is catching up from the log";
+    StoreError::unavailable(Store::Registry, reason)
 }
 
 impl Source<'_> {
@@ -246,42 +238,18 @@ impl Source<'_> {
         state: &WriteState,
         branch: &BranchState,
     ) -> Result<Arc<Schema>, StoreError> {
-        let mut entries = self.scan_all(&branch.lineage, ModelKey::CLASSES).await?;
-        for key in state.recent_keys(ModelKey::CLASSES) {
-            if let Some(entry) = state.recent_entry(&branch.lineage, &key) {
-                overlay(&mut entries, entry, &branch.lineage);
-            }
-        }
-        Ok(Arc::new(schema_of(&entries)))
-    }
-
-    /// Every visible entry with a key prefix, page by page.
-    async fn scan_all(
-        &self,
-        lineage: &Lineage,
-        prefix: &str,
-    ) -> Result<Vec<ModelEntry>, StoreError> {
-        let mut entries: Vec<ModelEntry> = Vec::new();
-        loop {
-            let after = entries.last().map(|entry| entry.key.clone());
-            let page = self.scan(lineage, prefix, after.as_ref()).await?;
-            let full = page.len() == PAGE;
-            entries.extend(page);
-            if !full {
-                return Ok(entries);
-            }
-        }
-    }
-
-    async fn scan(
-        &self,
-        lineage: &Lineage,
-        prefix: &str,
-        after: Option<&ModelKey>,
-    ) -> Result<Vec<ModelEntry>, StoreError> {
-        let lineage = lineage.at(self.until);
+        let lineage = branch.lineage.at(self.until);
         let model = &self.ports.model;
-        model.scan(self.stream, &lineage, prefix, after, PAGE).await
+        let stored = model.scan_all(self.stream, &lineage, ModelKey::CLASSES);
+        let mut entries = stored.await?;
+        let mut recent = recent(state, &branch.lineage, ModelKey::CLASSES);
+        for entry in &mut entries {
+            if let Some(recent) = recent.remove(&entry.key) {
+                *entry = nearer(entry, recent, &branch.lineage).clone();
+            }
+        }
+        entries.extend(recent.into_values().cloned());
+        Ok(Arc::new(schema_of(&entries)))
     }
 
     /// The live instances of a class on a branch; one more than the useful maximum if there are
@@ -293,14 +261,15 @@ impl Source<'_> {
     ) -> Result<BTreeSet<ModelKey>, StoreError> {
         let lineage = lineage(state, asked.branch);
         let prefix = ModelKey::instances_of(&asked.class);
-        let recent = state.recent_keys(&prefix).into_iter();
-        let mut recent: BTreeMap<ModelKey, &ModelEntry> = recent
-            .filter_map(|key| Some((key.clone(), state.recent_entry(&lineage, &key)?)))
-            .collect();
+        let mut recent = recent(state, &lineage, &prefix);
+        let visible = lineage.at(self.until);
         let mut live = BTreeSet::new();
         let mut after: Option<ModelKey> = None;
         loop {
-            let page = self.scan(&lineage, &prefix, after.as_ref()).await?;
+            let model = &self.ports.model;
+            let page = model
+                .scan(self.stream, &visible, &prefix, after.as_ref(), PAGE)
+                .await?;
             for entry in &page {
                 let recent = recent.remove(&entry.key);
                 if is_live(recent.map_or(entry, |recent| nearer(entry, recent, &lineage))) {
@@ -312,40 +281,36 @@ impl Source<'_> {
                 break;
             }
         }
-        let unreflected = recent.into_iter().filter(|(_, entry)| is_live(entry));
-        live.extend(unreflected.map(|(key, _)| key));
-        Ok(live
-            .into_iter()
-            .take(asked.most.saturating_add(1))
-            .collect())
+        recent.retain(|_, entry| is_live(entry));
+        live.extend(recent.into_keys());
+        let enough = asked.most.saturating_add(1);
+        Ok(live.into_iter().take(enough).collect())
     }
 }
 
 fn live_branch(state: &WriteState, generation: BranchGeneration) -> Option<&BranchState> {
-    state
-        .live_branches()
-        .find(|branch| branch.generation == generation)
+    let mut live = state.live_branches();
+    live.find(|branch| branch.generation == generation)
 }
 
 fn lineage(state: &WriteState, generation: BranchGeneration) -> Lineage {
     live_branch(state, generation).map_or_else(Lineage::main, |branch| branch.lineage.clone())
 }
 
-/// Replaces the stored entry of a key by a recent one, unless the stored one is on a nearer branch.
-fn overlay(entries: &mut Vec<ModelEntry>, recent: &ModelEntry, lineage: &Lineage) {
-    match entries.iter_mut().find(|entry| entry.key == recent.key) {
-        Some(entry) => *entry = nearer(entry, recent, lineage).clone(),
-        None => entries.push(recent.clone()),
-    }
+/// The entries of a lineage that the registry may not have yet.
+fn recent<'a>(
+    state: &'a WriteState,
+    lineage: &Lineage,
+    prefix: &str,
+) -> BTreeMap<ModelKey, &'a ModelEntry> {
+    let keys = state.recent_keys(prefix).into_iter();
+    keys.filter_map(|key| Some((key.clone(), state.recent_entry(lineage, &key)?)))
+        .collect()
 }
 
 /// Chooses between the stored entry of a key and a recent one: the one that the lineage shows.
 fn nearer<'a>(stored: &'a ModelEntry, recent: &'a ModelEntry, lineage: &Lineage) -> &'a ModelEntry {
-    let depth = |entry: &ModelEntry| {
-        let mut levels = lineage.levels().iter();
-        levels.position(|level| level.generation == entry.branch)
-    };
-    if depth(stored) < depth(recent) {
+    if lineage.depth(stored.branch) < lineage.depth(recent.branch) {
         stored
     } else {
         recent
@@ -353,8 +318,6 @@ fn nearer<'a>(stored: &'a ModelEntry, recent: &'a ModelEntry, lineage: &Lineage)
 }
 
 fn is_live(entry: &ModelEntry) -> bool {
-    entry
-        .value
-        .read::<AggregateState>()
-        .is_ok_and(|state| state.data.is_some())
+    let state = entry.read::<AggregateState>();
+    state.is_ok_and(|state| state.data.is_some())
 }

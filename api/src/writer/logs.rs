@@ -14,7 +14,7 @@ impl Writer {
     /// The opened databases whose log, or a log of an earlier generation, is damaged or refused,
     /// with the reason. A log of an earlier generation does not stop the database.
     pub fn refused(&self) -> Vec<(DatabaseName, Refusal)> {
-        let mut refused = self.stopped();
+        let mut refused = self.list_stopped();
         let earlier = self.shared.ports.refused.all().into_iter();
         refused.extend(earlier.map(|(stream, error)| {
             let refusal = Refusal::from(error).with("log", stream.to_string());
@@ -39,7 +39,7 @@ impl Writer {
     }
 
     /// The opened databases that cannot be used, because the current log is damaged or refused.
-    pub(super) fn stopped(&self) -> Vec<(DatabaseName, Refusal)> {
+    pub(super) fn list_stopped(&self) -> Vec<(DatabaseName, Refusal)> {
         self.scribes()
             .iter()
             .filter_map(|(name, scribe)| match &*scribe.state.borrow() {
@@ -61,7 +61,7 @@ impl Writer {
             Err(error) if !error.is_damage() => return Err(error.into()),
             Ok(()) | Err(_) => {}
         }
-        let stopped = self.stopped();
+        let stopped = self.list_stopped();
         let mut listed = self.shared.ports.model.databases().await?;
         listed.retain(|it| stopped.iter().all(|(name, _)| *name != it.stream.database));
         Ok((listed, stopped))

@@ -130,7 +130,7 @@ impl Look {
 
     /// The last visible position.
     pub(super) fn last(&self) -> LogPosition {
-        LogPosition(self.state.end().0.saturating_sub(1))
+        self.state.end().before()
     }
 
     /// Where it reads from.
@@ -159,7 +159,7 @@ async fn reach(
     end: LogPosition,
     is_followed: bool,
 ) -> Result<(), Refusal> {
-    if is_followed && let Ok(reached) = timeout(PATIENCE, followed(ports, stream, end)).await {
+    if is_followed && let Ok(reached) = timeout(PATIENCE, wait_followed(ports, stream, end)).await {
         return Ok(reached?);
     }
     match timeout(PATIENCE, reflect::catch_up(ports, stream)).await {
@@ -173,12 +173,16 @@ async fn reach(
     }
 }
 
-async fn followed(ports: &Ports, stream: &StreamId, end: LogPosition) -> Result<(), StoreError> {
+async fn wait_followed(
+    ports: &Ports,
+    stream: &StreamId,
+    end: LogPosition,
+) -> Result<(), StoreError> {
     loop {
-        let told = ports.followed.notified();
+        let change = ports.followed.notified();
         if ports.model.reflected_position(stream).await? >= end {
             return Ok(());
         }
-        told.await;
+        change.await;
     }
 }

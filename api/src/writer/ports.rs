@@ -1,17 +1,15 @@
 //! What the writer works with: the ports, and what its parts share. Asks log, registry and sinks
 //! which logs there are and where they end.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use spice_core::{
     chain::{LogFault, check_end},
-    envelope::Envelope,
     error::StoreError,
     guard::Guard,
     id::{CommandId, LogPosition, StreamId},
     name::DatabaseName,
     port::{
-        Store,
         clock::Clock,
         hints::Hints,
         log::Log,
@@ -70,14 +68,12 @@ impl Ports {
     /// Every existing log, and every log that the registry or a sink has seen and that may be
     /// missing.
     pub(super) async fn streams(&self) -> Result<Vec<StreamId>, StoreError> {
-        let mut streams = self.log.streams().await?;
+        let mut streams = BTreeSet::from_iter(self.log.streams().await?);
         streams.extend(self.model.anchored_logs().await?);
         for sink in &self.sinks {
             streams.extend(sink.anchored_logs().await?);
         }
-        streams.sort();
-        streams.dedup();
-        Ok(streams)
+        Ok(streams.into_iter().collect())
     }
 
     /// [`Ports::streams`] for one database, ordered by generation.
@@ -85,14 +81,12 @@ impl Ports {
         &self,
         database: &DatabaseName,
     ) -> Result<Vec<StreamId>, StoreError> {
-        let mut streams = self.log.generations(database).await?;
+        let mut streams = BTreeSet::from_iter(self.log.generations(database).await?);
         streams.extend(self.model.anchored_generations(database).await?);
         for sink in &self.sinks {
             streams.extend(sink.anchored_generations(database).await?);
         }
-        streams.sort();
-        streams.dedup();
-        Ok(streams)
+        Ok(streams.into_iter().collect())
     }
 
     /// Looks commands up in the registry, and compares its clock with this host's.
@@ -106,15 +100,4 @@ impl Ports {
         self.skew.note(&(before..=self.clock.now()), looked_up.now);
         Ok(looked_up)
     }
-}
-
-pub(super) fn parse(
-    stream: &StreamId,
-    position: LogPosition,
-    line: &[u8],
-) -> Result<Envelope, StoreError> {
-    Envelope::from_line(line).map_err(|error| StoreError::Damaged {
-        store: Store::Log,
-        reason: format!("position {position} of {stream} is not a valid envelope: {error}"),
-    })
 }

@@ -13,35 +13,24 @@ pub(super) struct Published {
 
 impl Published {
     pub(super) fn refresh(&mut self, state: &WriteState) {
-        let same_branches = self.branches.len() == state.live_branches().count()
-            && state
-                .live_branches()
-                .all(|branch| self.branches.get(&branch.name) == Some(branch));
-        if !same_branches {
-            let live = state
-                .live_branches()
-                .map(|branch| (branch.name.clone(), branch.clone()));
-            self.branches = Arc::new(live.collect());
+        let live = || state.live_branches();
+        if !live().eq(self.branches.values()) {
+            let branches = live().map(|branch| (branch.name.clone(), branch.clone()));
+            self.branches = Arc::new(branches.collect());
         }
-        let same_schemas = same_branches
-            && state.live_branches().all(|branch| {
-                match (
-                    self.schemas.get(&branch.name),
-                    state.known_schema(branch.generation),
-                ) {
-                    (Some(published), Some(known)) => Arc::ptr_eq(published, known),
-                    (None, None) => true,
-                    _ => false,
-                }
-            });
-        if !same_schemas {
-            let known = state.live_branches().filter_map(|branch| {
-                Some((
-                    branch.name.clone(),
-                    state.known_schema(branch.generation)?.clone(),
-                ))
-            });
-            self.schemas = Arc::new(known.collect());
+        let known = || {
+            live().filter_map(|branch| Some((&branch.name, state.known_schema(branch.generation)?)))
+        };
+        if !known().map(identity).eq(self.schemas.iter().map(identity)) {
+            let schemas = known().map(|(name, schema)| (name.clone(), schema.clone()));
+            self.schemas = Arc::new(schemas.collect());
         }
     }
+}
+
+/// What tells a published schema from another: cheaper than to compare the classes.
+fn identity<'a>(
+    (name, schema): (&'a BranchName, &'a Arc<Schema>),
+) -> (&'a BranchName, *const Schema) {
+    (name, Arc::as_ptr(schema))
 }

@@ -10,10 +10,7 @@ use spice_core::{
     name::DatabaseName,
 };
 
-use super::{
-    Writer,
-    ports::{Ports, parse},
-};
+use super::{Writer, ports::Ports};
 
 /// The logs that may contain a command.
 #[derive(Clone, Copy)]
@@ -68,7 +65,7 @@ impl Writer {
             unread = read_in.err().map(Refusal::from);
             entry = ports.entry_of(command).await?;
         }
-        let mut stopped = self.stopped().into_iter();
+        let mut stopped = self.list_stopped().into_iter();
         let Some(entry) = entry else {
             let stopped = stopped.find(|(name, _)| within.concerns(name));
             let why = unread.or_else(|| stopped.map(|(_, refusal)| refusal));
@@ -132,14 +129,12 @@ impl Ports {
                 let end = self.end(&entry.stream).await?;
                 self.check_end(&entry.stream, end, entry.last.next())
                     .map_err(StoreError::from)?;
-                return Err(Refusal::new(
-                    ErrorCode::Internal,
-                    "a known command is not in the log",
-                ));
+                let message = "a known command is not in the log";
+                return Err(Refusal::new(ErrorCode::Internal, message));
             }
             for record in records {
                 next = record.position.next();
-                envelopes.push(parse(&entry.stream, record.position, &record.line)?);
+                envelopes.push(record.envelope()?);
             }
         }
         Ok(envelopes)

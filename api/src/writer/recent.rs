@@ -1,14 +1,13 @@
 //! Recent data that the registry may not have yet.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, sync::Mutex};
 
 use spice_core::{
     id::{CommandId, StreamId},
     model::CommandEntry,
 };
+
+use crate::lock::lock;
 
 /// Commands that are in the log, but perhaps not yet in the registry.
 #[derive(Default)]
@@ -17,25 +16,21 @@ pub(super) struct Recent(Mutex<HashMap<CommandId, CommandEntry>>);
 impl Recent {
     pub(super) fn put(&self, entries: &[CommandEntry]) {
         let entries = entries.iter().map(|entry| (entry.id, entry.clone()));
-        self.lock().extend(entries);
+        lock(&self.0).extend(entries);
     }
 
     pub(super) fn get(&self, id: CommandId) -> Option<CommandEntry> {
-        self.lock().get(&id).cloned()
+        lock(&self.0).get(&id).cloned()
     }
 
     pub(super) fn forget(&self, stream: &StreamId) {
-        self.lock().retain(|_, entry| entry.stream != *stream);
+        lock(&self.0).retain(|_, entry| entry.stream != *stream);
     }
 
     pub(super) fn remove(&self, entries: &[CommandEntry]) {
-        let mut map = self.lock();
+        let mut map = lock(&self.0);
         for entry in entries {
             map.remove(&entry.id);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<CommandId, CommandEntry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -19,19 +19,14 @@ use spice_core::{
     id::{LogPosition, StreamId},
     lineage::Lineage,
     model::{BranchState, CommandEntry, DatabaseState, ModelEntry, ModelKey},
-    port::{
-        Store,
-        registry::{Advance, Lookup},
-    },
+    port::registry::{Advance, Lookup},
     reflect::{self, command_entries},
     time::Timestamp,
 };
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::ports::{Ports, parse};
+use super::ports::Ports;
 
-/// Branches that one read takes.
-const PAGE: usize = 5_000;
 /// Entries after which a transaction takes no further stretch in.
 const MOST_ENTRIES: usize = 20_000;
 const PAUSES: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
@@ -48,19 +43,20 @@ struct Stretch {
 
 /// Follows one log.
 pub(super) struct Reflector {
-    ports: Ports,
-    stream: StreamId,
-    reflected: Arc<AtomicU64>,
+    follower: Follower,
     queue: Option<mpsc::UnboundedSender<Stretch>>,
     task: Option<JoinHandle<()>>,
 }
 
 impl Reflector {
     pub(super) fn new(ports: Ports, stream: StreamId) -> Self {
-        Self {
+        let follower = Follower {
             ports,
             stream,
-            reflected: Arc::new(AtomicU64::new(0)),
+            reflected: Arc::default(),
+        };
+        Self {
+            follower,
             queue: None,
             task: None,
         }
@@ -68,7 +64,7 @@ impl Reflector {
 
     /// Everything below this position is in the registry.
     pub(super) fn reflected(&self) -> LogPosition {
-        LogPosition(self.reflected.load(Ordering::Acquire))
+        LogPosition(self.follower.reflected.load(Ordering::Acquire))
     }
 
     /// Forgets what the registry was known to have.
@@ -77,7 +73,7 @@ impl Reflector {
         if let Some(task) = self.task.take() {
             task.abort();
         }
-        self.reflected = Arc::new(AtomicU64::new(0));
+        self.follower.reflected = Arc::default();
     }
 
     /// Hands a stretch over that is in the log; the registry has it soon.
@@ -88,8 +84,9 @@ impl Reflector {
         entries: Vec<ModelEntry>,
         envelopes: &[Envelope],
     ) {
-        let commands = command_entries(&self.stream, envelopes);
-        self.ports.recent.put(&commands);
+        let Follower { ports, stream, .. } = &self.follower;
+        let commands = command_entries(stream, envelopes);
+        ports.recent.put(&commands);
         let stretch = Stretch {
             from,
             to,
@@ -98,22 +95,15 @@ impl Reflector {
         };
         // A follower that gave up has let go of its queue; the next one catches up from the log.
         let running = self.queue.take().filter(|queue| !queue.is_closed());
-        let queue = running.unwrap_or_else(|| self.start_following());
+        let queue = running.unwrap_or_else(|| {
+            let (queue, stretches) = mpsc::unbounded_channel();
+            self.task = Some(tokio::spawn(self.follower.clone().run(stretches)));
+            queue
+        });
         if queue.send(stretch).is_err() {
-            tracing::warn!(stream = %self.stream, "the registry stays behind for now");
+            tracing::warn!(%stream, "the registry stays behind for now");
         }
         self.queue = Some(queue);
-    }
-
-    fn start_following(&mut self) -> mpsc::UnboundedSender<Stretch> {
-        let (queue, stretches) = mpsc::unbounded_channel();
-        let follower = Follower {
-            ports: self.ports.clone(),
-            stream: self.stream.clone(),
-            reflected: self.reflected.clone(),
-        };
-        self.task = Some(tokio::spawn(follower.run(stretches)));
-        queue
     }
 
     /// Waits a while until everything handed over is in the registry.
@@ -123,7 +113,7 @@ impl Reflector {
             match tokio::time::timeout(LAST_PATIENCE, &mut task).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => {
-                    tracing::error!(stream = %self.stream, %error, "the registry is behind");
+                    tracing::error!(stream = %self.follower.stream, %error, "the registry is behind");
                 }
                 Err(_) => task.abort(),
             }
@@ -134,11 +124,12 @@ impl Reflector {
     pub(super) async fn load(&mut self) -> Result<(WriteState, ChainHead), StoreError> {
         // Advancing is compare-and-set: whatever the follower was at, catching up mends it.
         self.restart();
-        let head = catch_up(&self.ports, &self.stream).await?;
+        let Follower { ports, stream, .. } = &self.follower;
+        let head = catch_up(ports, stream).await?;
         let end = head.position();
-        self.ports.recent.forget(&self.stream);
-        self.reflected.store(end.0, Ordering::Release);
-        let state = state_at(&self.ports, &self.stream, end).await?;
+        ports.recent.forget(stream);
+        self.follower.reflected.store(end.0, Ordering::Release);
+        let state = state_at(ports, stream, end).await?;
         Ok((state, head))
     }
 }
@@ -159,29 +150,16 @@ pub(super) async fn state_at(
         key: ModelKey::database(),
     };
     let found = model.get(stream, &[lookup]).await?;
-    let database = found
-        .entries
-        .first()
-        .and_then(Option::as_ref)
-        .map(read::<DatabaseState>)
-        .transpose()?;
-    let mut branches = Vec::new();
-    let mut after = None;
-    loop {
-        let prefix = ModelKey::BRANCHES;
-        let page = model
-            .scan(stream, &lineage, prefix, after.as_ref(), PAGE)
-            .await?;
-        for entry in &page {
-            branches.push(read::<BranchState>(entry)?);
-        }
-        after = page.last().map(|entry| entry.key.clone());
-        if page.len() < PAGE {
-            break;
-        }
-    }
-    let last_time = match ports.log.read(stream, last, 1).await?.first() {
-        Some(record) => parse(stream, record.position, &record.line)?.occurred_at,
+    let mut database = found.entries.iter().flatten().map(ModelEntry::read);
+    let database: Option<DatabaseState> = database.next().transpose()?;
+    let branches = model.scan_all(stream, &lineage, ModelKey::BRANCHES).await?;
+    let branches = branches
+        .iter()
+        .map(ModelEntry::read)
+        .collect::<Result<Vec<BranchState>, _>>()?;
+    let record = ports.log.read_one(stream, last).await?;
+    let last_time = match record {
+        Some(record) => record.head()?.occurred_at,
         None => Timestamp::default(),
     };
     let stream = stream.clone();
@@ -189,6 +167,7 @@ pub(super) async fn state_at(
 }
 
 /// The part of a reflector that runs behind the answers.
+#[derive(Clone)]
 struct Follower {
     ports: Ports,
     stream: StreamId,
@@ -259,12 +238,4 @@ pub(super) async fn catch_up(ports: &Ports, stream: &StreamId) -> Result<ChainHe
         }
     }
     reflect::catch_up(log, model, stream, seen, guards).await
-}
-
-/// What an entry of the registry says.
-pub(super) fn read<T: serde::de::DeserializeOwned>(entry: &ModelEntry) -> Result<T, StoreError> {
-    entry.value.read().map_err(|error| StoreError::Damaged {
-        store: Store::Registry,
-        reason: format!("entry {} cannot be read: {error}", entry.key),
-    })
 }

@@ -1,11 +1,10 @@
 //! The logs of earlier generations that cannot be used.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Mutex};
 
 use spice_core::{error::StoreError, id::StreamId};
+
+use crate::lock::lock;
 
 /// Logs of earlier generations that are damaged or refused.
 #[derive(Default)]
@@ -13,22 +12,18 @@ pub(super) struct Refused(Mutex<BTreeMap<StreamId, StoreError>>);
 
 impl Refused {
     pub(super) fn put(&self, stream: &StreamId, error: StoreError) {
-        self.lock().insert(stream.clone(), error);
+        lock(&self.0).insert(stream.clone(), error);
     }
 
     pub(super) fn remove(&self, stream: &StreamId) {
-        self.lock().remove(stream);
+        lock(&self.0).remove(stream);
     }
 
     pub(super) fn get(&self, stream: &StreamId) -> Option<StoreError> {
-        self.lock().get(stream).cloned()
+        lock(&self.0).get(stream).cloned()
     }
 
     pub(super) fn all(&self) -> BTreeMap<StreamId, StoreError> {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<StreamId, StoreError>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0).clone()
     }
 }

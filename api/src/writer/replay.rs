@@ -30,7 +30,7 @@ impl Task {
 
     /// Which of these commands are already in the log. A key does not count in other generations of
     /// the database.
-    pub(super) async fn known(
+    pub(super) async fn look_up_known(
         &mut self,
         requests: &[Request],
     ) -> Result<HashMap<CommandId, CommandEntry>, StoreError> {

@@ -7,7 +7,10 @@ use spice_core::{
     decide::WriteState,
     error::StoreError,
     id::{LogPosition, StreamId},
-    port::{Store, hints::Topic},
+    port::{
+        Store,
+        hints::{Hints, Listener, Topic},
+    },
     time::Timestamp,
 };
 use tokio::{
@@ -46,8 +49,8 @@ pub(super) struct Task {
     pub(super) marked_at: Option<Instant>,
     /// When it was last written.
     pub(super) written_at: Instant,
-    /// The newest hint that was followed.
-    pub(super) hinted: u64,
+    /// Hears of what other processes append.
+    pub(super) appends: Listener<Arc<dyn Hints>>,
     /// Requests that the next batch begins with.
     pub(super) carried: VecDeque<Request>,
     /// Whether another writer has been met lately, and how long an append takes.
@@ -65,8 +68,6 @@ enum Wake {
     Open,
     /// The log may go on beyond the state.
     Follow,
-    /// The same, as a hint with this number says.
-    Hint(u64),
     /// Nothing was appended for a while.
     Rest,
     /// Nobody has used the database for a while.
@@ -88,13 +89,13 @@ pub(super) fn open(
         ports: ports.clone(),
         reflector: Reflector::new(ports.clone(), stream.clone()),
         head: ChainHead::at(&stream, LogPosition::ZERO),
+        appends: listen(ports, &stream),
         stream,
         state: None,
         is_behind: false,
         now: Timestamp::default(),
         marked_at: None,
         written_at: Instant::now(),
-        hinted: 0,
         carried: VecDeque::new(),
         contended: None,
         standing,
@@ -109,6 +110,11 @@ pub(super) fn open(
     (scribe, Box::pin(task.run(queue, stop)))
 }
 
+/// Listens to the hints that a log is longer.
+pub(super) fn listen(ports: &Ports, stream: &StreamId) -> Listener<Arc<dyn Hints>> {
+    Listener::new(Arc::clone(&ports.hints), Topic::Log(stream.clone()))
+}
+
 impl Task {
     async fn run(mut self, mut queue: mpsc::Receiver<Request>, stop: CancellationToken) {
         self.open().await;
@@ -116,28 +122,11 @@ impl Task {
             if self.carried.is_empty() {
                 match self.wait(&mut queue, &stop).await {
                     Wake::Request(request) => self.carried.push_back(*request),
-                    Wake::Open => {
-                        self.open().await;
-                        continue;
-                    }
-                    Wake::Follow => {
-                        self.follow().await;
-                        continue;
-                    }
-                    Wake::Hint(number) => {
-                        self.hinted = number;
-                        self.follow().await;
-                        continue;
-                    }
-                    Wake::Rest => {
-                        self.rest().await;
-                        continue;
-                    }
+                    Wake::Open => self.open().await,
+                    Wake::Follow => self.follow().await,
+                    Wake::Rest => self.rest().await,
                     // What was sent until now is still committed.
-                    Wake::Close => {
-                        queue.close();
-                        continue;
-                    }
+                    Wake::Close => queue.close(),
                     Wake::End => break,
                 }
             }
@@ -149,7 +138,7 @@ impl Task {
         self.rest().await;
     }
 
-    /// What waits, up to the bounds of a batch, and at least one command.
+    /// What waits, up to the bounds of a batch; at least one command if there is one.
     fn gather(&mut self, queue: &mut mpsc::Receiver<Request>) -> Vec<Request> {
         let settings = Arc::clone(&self.ports.settings);
         let mut batch = Vec::new();
@@ -163,20 +152,22 @@ impl Task {
         batch
     }
 
-    async fn wait(&self, queue: &mut mpsc::Receiver<Request>, stop: &CancellationToken) -> Wake {
+    async fn wait(
+        &mut self,
+        queue: &mut mpsc::Receiver<Request>,
+        stop: &CancellationToken,
+    ) -> Wake {
         let failed = matches!(*self.standing.borrow(), Standing::Failed(_));
         let idle_at = self.freshness.last_used() + self.ports.settings.idle;
         let is_open = !queue.is_closed() && !failed;
-        let topic = Topic::Log(self.stream.clone());
+        let (rests_at, is_marked) = (self.rests_at(), self.marked_at.is_some());
         tokio::select! {
             biased;
             () = self.freshness.asked() => Wake::Follow,
             request = queue.recv() => request.map_or(Wake::End, |it| Wake::Request(Box::new(it))),
             () = stop.cancelled() => Wake::End,
-            number = self.ports.hints.wait(&topic, self.hinted), if is_open => Wake::Hint(number),
-            () = tokio::time::sleep_until(self.rests_at()), if self.marked_at.is_some() => {
-                Wake::Rest
-            }
+            () = self.appends.wait(), if is_open => Wake::Follow,
+            () = tokio::time::sleep_until(rests_at), if is_marked => Wake::Rest,
             () = tokio::time::sleep(RETRY_OPENING), if failed => Wake::Open,
             () = tokio::time::sleep_until(idle_at), if is_open => self.close_when_idle(),
         }

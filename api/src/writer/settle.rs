@@ -7,14 +7,12 @@ use spice_core::{
     envelope::Envelope,
     error::StoreError,
     id::{LogPosition, StreamId},
-    port::Store,
 };
 
 use super::{
-    ports::parse,
     published::Published,
     reflect::{self, Reflector},
-    scribe::Task,
+    scribe::{Task, listen},
 };
 
 impl Task {
@@ -97,6 +95,7 @@ impl Task {
         self.rest().await;
         self.marked_at = None;
         self.reflector = Reflector::new(self.ports.clone(), stream.clone());
+        self.appends = listen(&self.ports, &stream);
         self.stream = stream;
         self.state = None;
     }
@@ -122,7 +121,7 @@ impl Task {
             let mut head = self.head.clone();
             for record in &records {
                 head.take(record.position, &record.line)?;
-                envelopes.push(parse(&self.stream, record.position, &record.line)?);
+                envelopes.push(record.envelope()?);
                 next = record.position.next();
             }
             self.take_in(&envelopes, head)?;
@@ -141,11 +140,7 @@ impl Task {
                 Ok(made) => entries.extend(made),
                 Err(error) => {
                     self.state = None;
-                    let reason = error.to_string();
-                    return Err(StoreError::Damaged {
-                        store: Store::Log,
-                        reason,
-                    });
+                    return Err(error.into());
                 }
             }
         }
@@ -161,18 +156,16 @@ impl Task {
         let Some(state) = &self.state else {
             return Ok(());
         };
-        let missing: Vec<_> = state
-            .live_branches()
-            .filter(|branch| state.known_schema(branch.generation).is_none())
-            .cloned()
-            .collect();
-        for branch in missing {
-            let Some(state) = &self.state else {
-                return Ok(());
-            };
-            let schema = self.fetch_schema(state, &branch).await?;
-            if let Some(state) = &mut self.state {
-                state.put_schema(branch.generation, schema);
+        let mut schemas = Vec::new();
+        for branch in state.live_branches() {
+            if state.known_schema(branch.generation).is_none() {
+                let schema = self.source().schema(state, branch).await?;
+                schemas.push((branch.generation, schema));
+            }
+        }
+        if let Some(state) = &mut self.state {
+            for (branch, schema) in schemas {
+                state.put_schema(branch, schema);
             }
         }
         Ok(())

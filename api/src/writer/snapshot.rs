@@ -29,10 +29,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// A live branch, or `not_found`.
     pub fn branch(&self, name: &BranchName) -> Result<&BranchState, Refusal> {
-        self.branches.get(name).ok_or_else(|| {
-            Refusal::new(ErrorCode::NotFound, format!("there is no branch {name}"))
-                .with("branch", name.as_str())
-        })
+        self.branches.get(name).ok_or_else(|| no_branch(name))
     }
 
     /// The classes of a live branch, or `not_found`.
@@ -41,16 +38,16 @@ impl Snapshot {
         Ok(self.schemas.get(name).cloned().unwrap_or_default())
     }
 
-    /// What a read on a live branch stands on, as it is or as it was at a position (inclusive).
-    pub fn view(&self, name: &BranchName, as_of: Option<LogPosition>) -> Result<View, Refusal> {
-        let branch = self.branch(name)?;
-        let lineage = match as_of {
-            None => branch.lineage.clone(),
-            Some(position) => branch.lineage.at(position),
-        };
-        Ok(View {
-            stream: self.stream.clone(),
-            lineage,
-        })
+    /// The view of a read on a live branch.
+    pub fn view(&self, name: &BranchName) -> Result<View, Refusal> {
+        let lineage = self.branch(name)?.lineage.clone();
+        let stream = self.stream.clone();
+        Ok(View { stream, lineage })
     }
+}
+
+/// A branch that does not exist.
+pub(crate) fn no_branch(name: &BranchName) -> Refusal {
+    let message = format!("there is no branch {name}");
+    Refusal::new(ErrorCode::NotFound, message).with("branch", name.as_str())
 }

@@ -256,7 +256,7 @@ fn outcome(receipt: &Receipt) -> Outcome {
 async fn made(call: &Call, submitted: &Submitted, branch: &BranchName) -> Option<Diff> {
     let deadline = submitted.deadline?;
     let writer = &call.api.engine.writer;
-    let made = writer.made(&submitted.receipt, branch, LISTED);
+    let made = writer.diff_command(&submitted.receipt, branch, LISTED);
     match timeout_at(deadline, made).await {
         Ok(Ok(made)) => Some(made),
         Ok(Err(refusal)) => {

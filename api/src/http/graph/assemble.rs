@@ -134,8 +134,8 @@ impl<'a> Assembly<'a> {
             event_type: origin.map(|origin| origin.event_type.as_str()),
             event_sequence: version.state.sequence,
             position: version.state.position,
-            command_id: origin.map(|origin| origin.command_id),
-            command_type: origin.and_then(|origin| origin.command_type.as_deref()),
+            command_id: origin.map(|origin| origin.metadata.command_id),
+            command_type: origin.and_then(|origin| origin.metadata.command_type.as_deref()),
             occurred_at: version.state.occurred_at,
         })
     }
@@ -144,8 +144,8 @@ impl<'a> Assembly<'a> {
         let origin = self.walked.origins.get(&version.state.position);
         self.request.include_audit.then(|| Audit {
             actor: origin.and_then(|origin| origin.actor.as_deref()),
-            command_id: origin.map(|origin| origin.command_id),
-            command_type: origin.and_then(|origin| origin.command_type.as_deref()),
+            command_id: origin.map(|origin| origin.metadata.command_id),
+            command_type: origin.and_then(|origin| origin.metadata.command_type.as_deref()),
             occurred_at: version.state.occurred_at,
         })
     }

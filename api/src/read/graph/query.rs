@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
-use spice_core::{error::StoreError, id::LogPosition, port::documents::Document};
+use spice_core::{
+    envelope::Envelope, error::StoreError, id::LogPosition, port::documents::Document,
+};
 
 use super::{page::Page, plan::Plan, request::GraphRequest, walk::walk};
-use crate::read::{origin::Origin, reading::Reading};
+use crate::read::reading::Reading;
 
 /// The result of a query.
 pub(crate) struct Walked<'a> {
@@ -15,7 +17,7 @@ pub(crate) struct Walked<'a> {
     /// Whether values come from the graph, which alone has past states.
     pub(crate) from_graph: bool,
     /// The origins of the versions, if provenance or audit was requested.
-    pub(crate) origins: HashMap<LogPosition, Origin>,
+    pub(crate) origins: HashMap<LogPosition, Envelope>,
 }
 
 impl Reading {

@@ -2,7 +2,7 @@
 
 use spice_core::{
     error::{Refusal, StoreError},
-    port::graph::State,
+    port::{documents::SearchPage, graph::State},
 };
 
 /// A page of instances.
@@ -13,6 +13,16 @@ pub(crate) struct Found {
     pub(crate) total: u64,
     /// The start of the next page, if there is one.
     pub(crate) cursor: Option<String>,
+}
+
+impl From<SearchPage> for Found {
+    fn from(page: SearchPage) -> Self {
+        Self {
+            items: page.documents.into_iter().map(|it| it.state).collect(),
+            total: page.total,
+            cursor: page.cursor,
+        }
+    }
 }
 
 /// Why a list failed.

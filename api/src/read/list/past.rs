@@ -112,15 +112,10 @@ impl Window<'_> {
         Ok(Found {
             cursor: cursor.map(|cursor| cursor.to_text()).transpose()?,
             total: self.total,
-            items: items.ok_or_else(emptied)?,
+            items: items.ok_or_else(|| {
+                // A version disappears during a read only if the graph is rebuilt.
+                StoreError::unavailable(Store::Graph, "it was emptied during the read")
+            })?,
         })
-    }
-}
-
-/// A version disappeared during the read: this happens only if the graph is rebuilt.
-fn emptied() -> StoreError {
-    StoreError::Unavailable {
-        store: Store::Graph,
-        reason: "it was emptied during the read".to_owned(),
     }
 }

@@ -7,15 +7,14 @@ use std::collections::BTreeSet;
 
 use spice_core::{
     id::{InstanceRef, LogPosition},
-    json::Properties,
     lineage::View,
-    model::ModelKey,
+    model::{ModelEntry, ModelKey},
     port::{
         documents::{Document, Search, SearchPage},
         graph::{Entity, State},
     },
     query::{
-        Order,
+        Filter, Order,
         words::{Sought, are_in},
     },
 };
@@ -168,10 +167,10 @@ impl Steady<'_> {
             .documents
             .last()
             .map(|it| Place::of(&it.state, self.order()));
-        self.search.cursor = page.cursor;
-        let has_more = self.search.cursor.is_some();
-        let items = page.documents.into_iter().map(|it| it.state).collect();
-        self.found(items, page.total, has_more)
+        self.search.cursor.clone_from(&page.cursor);
+        let has_more = page.cursor.is_some();
+        let found = Found::from(page);
+        self.found(found.items, found.total, has_more)
     }
 
     fn found(self, items: Vec<State>, total: u64, has_more: bool) -> Result<Found, Unlisted> {
@@ -197,16 +196,9 @@ impl Steady<'_> {
     }
 
     async fn wait_for_graph(&self) -> Result<(), Unlisted> {
-        let wanted = Wanted {
-            first: self.position.next(),
-            last: self.position,
-        };
-        let stream = &self.then.stream;
-        let patience = Patience::new(LATE);
+        let wanted = Wanted::position(&self.then.stream, Needs::GRAPH, self.position);
         let reads = &self.reading.reads;
-        Ok(reads
-            .wait_shown(stream, Needs::GRAPH, wanted, patience)
-            .await?)
+        Ok(reads.wait_shown(&wanted, Patience::new(LATE)).await?)
     }
 
     /// The changes so far. Ask after reading the documents, so that it covers everything that they
@@ -230,7 +222,7 @@ impl Steady<'_> {
         let prefix = ModelKey::instances_of(&self.search.class);
         let end = reads.engine.log.end(stream).await?;
         let tail = reads.tail(stream, end, &prefix).await?;
-        let shows = |entry: &&spice_core::model::ModelEntry| {
+        let shows = |entry: &&ModelEntry| {
             let mut spans = spans.iter();
             spans.any(|span| span.generation == entry.branch && span.holds(entry.position))
         };
@@ -337,13 +329,7 @@ fn is_listed(search: &Search, listed: &State) -> bool {
     let Some(data) = &listed.data else {
         return false;
     };
-    let Ok(properties) = data.read::<Properties>() else {
-        return false;
-    };
-    let passes = search
-        .filters
-        .iter()
-        .all(|filter| filter.matches(listed.entity.id(), properties.get(&filter.property)));
     let words = search.text.as_deref().map(Sought::all);
-    passes && words.is_none_or(|words| are_in(&words, data.as_str()))
+    Filter::match_all(&search.filters, listed.entity.id(), data)
+        && words.is_none_or(|words| are_in(&words, data.as_str()))
 }
