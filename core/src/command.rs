@@ -1,6 +1,7 @@
 //! Commands of clients.
 
 use indexmap::IndexMap;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -205,7 +206,7 @@ pub enum Strategy {
 }
 
 /// A side of a merge: as in git, `ours` is the target and `theirs` is the source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
     /// The branch merged into (the target).

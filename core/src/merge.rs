@@ -5,7 +5,7 @@ mod content;
 mod three_way;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+use serde::{Deserialize, Serialize, Serializer};
 
 pub(crate) use self::content::{Content, Fields, is_same, is_same_content};
 pub(crate) use self::three_way::three_way;
@@ -60,33 +60,47 @@ pub struct Conflict {
     pub message: String,
 }
 
-impl Conflict {
+/// A [`Conflict`] as it is sent to a client (contract §2).
+#[derive(Serialize, JsonSchema)]
+pub struct Undecided<'a> {
+    /// The aggregate on the target branch.
+    aggregate_id: String,
+    /// The property; missing if the whole aggregate conflicts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    property: Option<&'a str>,
     /// Its path in resolutions of the earlier form: `aggregate_id/property`.
-    pub fn path(&self) -> Option<String> {
-        let property = self.property.as_ref()?;
-        Some(format!("{}/{property}", self.aggregate))
-    }
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    /// The broken rule of the ontology, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'a str>,
+    /// The common base.
+    #[schemars(required)]
+    base: Option<&'a Json>,
+    /// The source's state (`theirs`).
+    #[schemars(required)]
+    source: Option<&'a Json>,
+    /// The target's state (`ours`).
+    #[schemars(required)]
+    target: Option<&'a Json>,
+    /// A message for people.
+    message: &'a str,
 }
 
 impl Serialize for Conflict {
-    /// As it is sent to a client (contract §2).
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_map(None)?;
-        fields.serialize_entry("aggregate_id", &self.aggregate.to_string())?;
-        if let Some(property) = &self.property {
-            fields.serialize_entry("property", property)?;
-        }
-        if let Some(path) = self.path() {
-            fields.serialize_entry("path", &path)?;
-        }
-        if let Some(rule) = &self.rule {
-            fields.serialize_entry("rule", rule)?;
-        }
-        fields.serialize_entry("base", &self.base)?;
-        fields.serialize_entry("source", &self.source)?;
-        fields.serialize_entry("target", &self.target)?;
-        fields.serialize_entry("message", &self.message)?;
-        fields.end()
+        let property = self.property.as_deref();
+        let undecided = Undecided {
+            aggregate_id: self.aggregate.to_string(),
+            property,
+            path: property.map(|property| format!("{}/{property}", self.aggregate)),
+            rule: self.rule.as_deref(),
+            base: self.base.as_ref(),
+            source: self.source.as_ref(),
+            target: self.target.as_ref(),
+            message: &self.message,
+        };
+        undecided.serialize(serializer)
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use spice_core::{id::CommandId, json::Json, time::Timestamp};
 
-use crate::http::failure::Failure;
+use crate::{http::failure::Failure, read::status::Step};
 
 /// The answer of a handler.
 pub(crate) type Answer = Result<Response, Failure>;
@@ -43,23 +43,15 @@ pub(crate) struct CommandResult<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) parked: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) history: Option<Vec<StatusStep<'a>>>,
-}
-
-/// An earlier status of a command.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct StatusStep<'a> {
-    pub(crate) status: &'static str,
-    /// Missing if there is no record of the time any more.
-    pub(crate) timestamp: Option<Timestamp>,
-    pub(crate) message: &'a str,
+    pub(crate) history: Option<&'a [Step]>,
 }
 
 /// The `status` of an answer other than `ApiResponse`.
-#[derive(Serialize, JsonSchema, Clone, Copy)]
+#[derive(Serialize, JsonSchema, Clone, Copy, Default)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub(crate) enum Success {
+    #[default]
     Success,
 }
 
@@ -67,6 +59,11 @@ pub(crate) enum Success {
 pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Answer {
     let body = serde_json::to_vec(value)?;
     Ok((status, [(header::CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+/// A value as the JSON of a 200.
+pub(crate) fn ok<T: Serialize>(value: &T) -> Answer {
+    json(StatusCode::OK, value)
 }
 
 /// `{status:"success", message, data}`.

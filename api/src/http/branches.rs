@@ -8,28 +8,26 @@ pub(crate) mod render;
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 use spice_core::{
     command::Action,
+    error::ErrorCode,
     id::{BranchGeneration, CommandId, LogPosition, Sequence},
     model::BranchState,
     name::{BranchName, DatabaseName},
     time::Timestamp,
 };
 
-use crate::{
-    http::{
-        Surface,
-        answer::{self, Answer, Success},
-        bodies::BranchBody,
-        call::Call,
-        failure::Failure,
-        parameters::{known, path},
-        submit::Submitted,
-    },
-    read::wait::Needs,
+use self::bodies::or_main;
+use crate::http::{
+    Surface,
+    answer::{self, Answer, Success},
+    bodies::BranchBody,
+    call::Call,
+    failure::Failure,
+    parameters::{known, path},
+    submit::Submitted,
 };
 
 /// `{count, branches}`
@@ -88,13 +86,11 @@ pub(crate) enum BranchChange<'a> {
 
 pub(crate) async fn list(call: Call) -> Answer {
     let database = call.database()?;
-    let standing = call.standing(&database, Needs::NOTHING).await?;
+    let standing = call.standing(&database).await?;
+    let snapshot = &standing.snapshot;
     let branches = match standing.as_of {
-        None => standing.snapshot.branches.clone(),
-        Some(position) => {
-            let api = &call.api;
-            Arc::new(api.reads.branches_at(&standing.snapshot, position).await?)
-        }
+        None => Arc::clone(&snapshot.branches),
+        Some(position) => Arc::new(call.api.reads.branches_at(snapshot, position).await?),
     };
     let branches = branches.values();
     let list = BranchList {
@@ -103,40 +99,28 @@ pub(crate) async fn list(call: Call) -> Answer {
             .map(|branch| Branch::of(&database, branch))
             .collect(),
     };
-    answer::json(StatusCode::OK, &list)
+    answer::ok(&list)
 }
 
 pub(crate) async fn create(mut call: Call) -> Answer {
     let database = call.database()?;
     let body: BranchBody = call.json().await?;
-    let given = match call.surface {
-        Surface::Oms => body.branch_name.or(body.name),
-        _ => body.name.or(body.branch_name),
+    let (name, field) = match call.surface {
+        Surface::Oms => (body.branch_name.or(body.name), "branch_name"),
+        _ => (body.name.or(body.branch_name), "name"),
     };
-    let Some(given) = given else {
-        let field = match call.surface {
-            Surface::Oms => "branch_name",
-            _ => "name",
-        };
-        return Err(Failure::new(
-            spice_core::error::ErrorCode::InvalidRequest,
-            "a branch needs a name",
-        )
-        .with("field", field));
-    };
-    let branch: BranchName = given.parse()?;
-    let from_branch = match body.from_branch {
-        None => BranchName::main(),
-        Some(name) => name.parse()?,
-    };
-    let from_position = body.from_position;
+    let name = name.ok_or_else(|| {
+        let message = "a branch needs a name";
+        Failure::new(ErrorCode::InvalidRequest, message).with("field", field)
+    })?;
+    let branch: BranchName = name.parse()?;
     let action = Action::CreateBranch {
         branch: branch.clone(),
-        from_branch,
-        from_position,
+        from_branch: or_main(body.from_branch)?,
+        from_position: body.from_position,
     };
     let submitted = call.submit(database, action, None).await?;
-    changed(&call, &submitted, &branch).await
+    answer_change(&call, &submitted, &branch).await
 }
 
 pub(crate) async fn delete(call: Call) -> Answer {
@@ -148,22 +132,17 @@ pub(crate) async fn delete(call: Call) -> Answer {
         force,
     };
     let submitted = call.submit(database, action, None).await?;
-    changed(&call, &submitted, &branch).await
+    answer_change(&call, &submitted, &branch).await
 }
 
 pub(crate) async fn get(call: Call) -> Answer {
     let branch = call.get(&path::BRANCH)?;
     let database = call.database()?;
-    let standing = call.standing(&database, Needs::NOTHING).await?;
-    let snapshot = &standing.snapshot;
+    let standing = call.standing(&database).await?;
+    let (snapshot, reads) = (&standing.snapshot, &call.api.reads);
     let found = match standing.as_of {
         None => Some(snapshot.branch(&branch)?.clone()),
-        Some(position) => {
-            call.api
-                .reads
-                .branch_at(snapshot, &branch, position)
-                .await?
-        }
+        Some(position) => reads.branch_at(snapshot, &branch, position).await?,
     };
     let found = found.ok_or_else(|| {
         Failure::not_found(format!("branch {branch} did not exist at that position"))
@@ -174,7 +153,7 @@ pub(crate) async fn get(call: Call) -> Answer {
 
 /// Answers the creation or deletion of a branch immediately, because it is in effect with its
 /// decision. Reads only the log, so a retry gets the first answer whatever happened since.
-async fn changed(call: &Call, submitted: &Submitted, branch: &BranchName) -> Answer {
+async fn answer_change(call: &Call, submitted: &Submitted, branch: &BranchName) -> Answer {
     let receipt = &submitted.receipt;
     let (command_id, position) = (receipt.command_id, receipt.last);
     let created = call.api.reads.created_branch(receipt).await?;
@@ -198,12 +177,11 @@ async fn changed(call: &Call, submitted: &Submitted, branch: &BranchName) -> Ans
 }
 
 fn named<T: Serialize>(name: &BranchName, data: T) -> Answer {
-    let named = Named {
+    answer::ok(&Named {
         status: Success::Success,
         name,
         data,
-    };
-    answer::json(StatusCode::OK, &named)
+    })
 }
 
 impl<'a> Branch<'a> {

@@ -1,25 +1,24 @@
 //! Command statuses as answers.
 
-use axum::http::StatusCode;
 use serde::Serialize;
 use spice_core::{decide::Receipt, json::Json, time::Timestamp};
 
 use crate::{
     http::{
-        answer::{self, Answer, CommandResult, StatusStep},
+        answer::{self, Answer, CommandResult},
         call::Call,
         failure::Failure,
         parameters::path,
         render::command_type,
     },
-    read::status::{CommandStatus, State},
+    read::status::{CommandStatus, State, Step},
 };
 
 pub(crate) async fn status(call: Call) -> Answer {
     let receipt = receipt(&call).await?;
     let status = call.api.reads.command_status(&receipt).await?;
     let result = result(&receipt, &status)?;
-    answer::json(StatusCode::OK, &shape(&receipt, &status, &result))
+    answer::ok(&shape(&receipt, &status, &result))
 }
 
 /// The receipt of the command in the path after `commands`.
@@ -48,19 +47,8 @@ fn shape<'a>(receipt: &Receipt, status: &'a CommandStatus, result: &'a Json) -> 
         completed_at: status.completed_at,
         retry_count: status.retry_count,
         parked,
-        history: Some(history(status)),
+        history: Some(&status.history),
     }
-}
-
-fn history(status: &CommandStatus) -> Vec<StatusStep<'_>> {
-    let steps = status.history.iter();
-    steps
-        .map(|step| StatusStep {
-            status: step.state.as_str(),
-            timestamp: step.at,
-            message: &step.message,
-        })
-        .collect()
 }
 
 /// The progress of an incomplete command.
@@ -74,7 +62,7 @@ struct UnderWay<'a> {
     updated_at: Option<Timestamp>,
     progress: u8,
     error: Option<&'a str>,
-    history: Vec<StatusStep<'a>>,
+    history: &'a [Step],
 }
 
 /// The result of a complete command, otherwise its progress.
@@ -91,6 +79,6 @@ fn result(receipt: &Receipt, status: &CommandStatus) -> Result<Json, serde_json:
         updated_at: status.history.iter().filter_map(|step| step.at).max(),
         progress: status.state.progress(),
         error: status.error.as_deref(),
-        history: history(status),
+        history: &status.history,
     })
 }

@@ -44,17 +44,10 @@ enum ListedDatabase {
     /// Its log is damaged.
     Damaged {
         name: DatabaseName,
-        status: Damaged,
+        #[schemars(extend("enum" = ["damaged"]))]
+        status: &'static str,
         error: String,
     },
-}
-
-/// The `status` of a damaged database.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-enum Damaged {
-    Damaged,
 }
 
 /// A database in brief.
@@ -136,8 +129,11 @@ pub(crate) struct Written<T> {
     command_id: CommandId,
     #[serde(flatten)]
     subject: T,
-    status: Progress,
-    mode: Mode,
+    /// `completed` if the projections have it: the client waited for that.
+    #[schemars(extend("enum" = ["processing", "completed"]))]
+    status: &'static str,
+    #[schemars(extend("enum" = ["event_sourcing"]))]
+    mode: &'static str,
     /// Missing for a command on many aggregates.
     sequence: Option<Sequence>,
     position: LogPosition,
@@ -148,24 +144,6 @@ pub(crate) struct Written<T> {
 #[schemars(rename = "Database")]
 pub(crate) struct DatabaseSubject {
     database_name: DatabaseName,
-}
-
-/// Whether a command is complete.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(inline)]
-enum Progress {
-    Processing,
-    /// The projections have it: the client waited for that.
-    Completed,
-}
-
-/// How commands are processed.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-enum Mode {
-    EventSourcing,
 }
 
 /// `{exists}`
@@ -184,7 +162,7 @@ pub(crate) async fn list(call: Call) -> Answer {
     let damaged = damaged.into_iter().map(|(name, refusal)| {
         let damaged = ListedDatabase::Damaged {
             name: name.clone(),
-            status: Damaged::Damaged,
+            status: "damaged",
             error: refusal.message,
         };
         (name, damaged)
@@ -204,51 +182,45 @@ pub(crate) async fn create(mut call: Call) -> Answer {
         description: body.description.unwrap_or_default(),
         options: body.options,
     };
-    let submitted = call.submit(database.clone(), action, None).await?;
-    let subject = DatabaseSubject {
-        database_name: database,
-    };
+    let submitted = call.submit(database, action, None).await?;
     let message = "database creation accepted";
-    written(&submitted, message, subject, StatusCode::CREATED)
+    answer_database(&submitted, message, StatusCode::CREATED)
 }
 
 pub(crate) async fn delete(call: Call) -> Answer {
     let database = call.database()?;
     let expected_seq = call.get(&known::EXPECTED_SEQ)?;
     let action = Action::DeleteDatabase { expected_seq };
-    let submitted = call.submit(database.clone(), action, None).await?;
-    let subject = DatabaseSubject {
-        database_name: database,
-    };
-    let message = "database deletion accepted";
-    written(&submitted, message, subject, StatusCode::OK)
+    let submitted = call.submit(database, action, None).await?;
+    answer_database(&submitted, "database deletion accepted", StatusCode::OK)
+}
+
+fn answer_database(submitted: &Submitted, message: &str, finished: StatusCode) -> Answer {
+    let database_name = submitted.receipt.stream.database.clone();
+    let subject = DatabaseSubject { database_name };
+    answer_write(submitted, message, subject, finished)
 }
 
 /// Answers a command on a database or a class.
-pub(crate) fn written<T: Serialize>(
+pub(crate) fn answer_write<T: Serialize>(
     submitted: &Submitted,
     message: &str,
     subject: T,
     finished: StatusCode,
 ) -> Answer {
     let receipt = &submitted.receipt;
-    let completed = submitted.is_completed();
+    let (progress, status) = match (submitted.is_completed(), finished) {
+        (false, _) => ("processing", "accepted"),
+        (true, StatusCode::CREATED) => ("completed", "created"),
+        (true, _) => ("completed", "success"),
+    };
     let data = Written {
         command_id: receipt.command_id,
         subject,
-        status: if completed {
-            Progress::Completed
-        } else {
-            Progress::Processing
-        },
-        mode: Mode::EventSourcing,
+        status: progress,
+        mode: "event_sourcing",
         sequence: receipt.sequence,
         position: receipt.last,
-    };
-    let status = match (completed, finished) {
-        (false, _) => "accepted",
-        (true, StatusCode::CREATED) => "created",
-        (true, _) => "success",
     };
     let answer = answer::api(submitted.code(finished), status, message, data)?;
     Ok(submitted.finish(answer))
@@ -261,16 +233,14 @@ pub(crate) async fn exists(call: Call) -> Answer {
         Err(refusal) if refusal.code == ErrorCode::NotFound => false,
         Err(refusal) => return Err(refusal.into()),
     };
-    answer::json(StatusCode::OK, &Existence { exists })
+    answer::ok(&Existence { exists })
 }
 
 pub(crate) async fn get(call: Call) -> Answer {
-    let reading = call
-        .reading_on(call.database()?, BranchName::main(), Needs::BOTH)
-        .await?;
+    let reading = call.reading_main(Needs::BOTH).await?;
     let snapshot = reading.database().await?;
-    let database = &snapshot.database;
-    let summary = summary(&snapshot.stream.database, snapshot.end, database);
+    let name = &snapshot.stream.database;
+    let summary = summary(name, snapshot.end, &snapshot.database);
     let contents = DatabaseContents {
         exists: true,
         description: &snapshot.database.description,

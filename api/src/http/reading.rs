@@ -8,7 +8,7 @@ use spice_core::{
 };
 
 use crate::{
-    http::{call::Call, failure::Failure, parameters::known},
+    http::{call::Call, failure::Failure, parameters::known, render::Frame},
     read::{
         reading::{Reading, Standing, When},
         wait::{Needs, Patience},
@@ -27,33 +27,31 @@ impl Call {
         needs: Needs,
         pinned: Option<LogPosition>,
     ) -> Result<Reading, Failure> {
-        let (database, branch) = (self.database()?, self.branch()?);
-        let (reads, when) = (&self.api.reads, self.when()?);
-        let reading = reads.reading((&database, branch), when, pinned, needs);
-        Ok(reading.await?)
-    }
-
-    /// [`Call::reading`] on a branch that is not in the query.
-    pub(crate) async fn reading_on(
-        &self,
-        database: DatabaseName,
-        branch: BranchName,
-        needs: Needs,
-    ) -> Result<Reading, Failure> {
-        let (reads, when) = (&self.api.reads, self.when()?);
-        Ok(reads
-            .reading((&database, branch), when, None, needs)
-            .await?)
-    }
-
-    /// The database, once the needed sinks are new enough.
-    pub(crate) async fn standing(
-        &self,
-        database: &DatabaseName,
-        needs: Needs,
-    ) -> Result<Standing, Failure> {
+        let target = (&self.database()?, self.branch()?);
         let when = self.when()?;
-        Ok(self.api.reads.standing(database, when, needs).await?)
+        Ok(self.api.reads.reading(target, when, pinned, needs).await?)
+    }
+
+    /// [`Call::reading`] on `main`.
+    pub(crate) async fn reading_main(&self, needs: Needs) -> Result<Reading, Failure> {
+        let target = (&self.database()?, BranchName::main());
+        let when = self.when()?;
+        Ok(self.api.reads.reading(target, when, None, needs).await?)
+    }
+
+    /// What the answer to this request shows.
+    pub(crate) fn frame<'a>(&'a self, reading: &'a Reading) -> Frame<'a> {
+        Frame {
+            database: &reading.snapshot.stream.database,
+            branch: &reading.branch,
+            language: self.language(),
+        }
+    }
+
+    /// The database of a read that needs no sink, once it is new enough.
+    pub(crate) async fn standing(&self, database: &DatabaseName) -> Result<Standing, Failure> {
+        let (reads, when) = (&self.api.reads, self.when()?);
+        Ok(reads.standing(database, when, Needs::NOTHING).await?)
     }
 
     fn when(&self) -> Result<When, Failure> {

@@ -37,8 +37,9 @@ pub(crate) struct InstanceDocument<'a> {
     updated_at: Timestamp,
 }
 
-/// The common parts of all instance documents in one answer.
-#[derive(Debug, Clone, Copy)]
+/// What an answer shows: the common parts of all its instance documents.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[schemars(rename = "NetworkMetadata")]
 pub(crate) struct Frame<'a> {
     pub(crate) database: &'a DatabaseName,
     pub(crate) branch: &'a BranchName,

@@ -18,7 +18,7 @@ use crate::{
         failure::Failure,
         parameters::known,
     },
-    read::{member::member, wait::Needs},
+    read::member::member,
 };
 
 /// `{branch, history, count, cursor?}`
@@ -89,7 +89,7 @@ async fn read_page(call: &Call) -> Result<(BranchName, Vec<Entry>, Option<String
     let database = call.database()?;
     let branch = call.branch()?;
     let limit = call.get(&known::LIMIT)?;
-    let standing = call.standing(&database, Needs::NOTHING).await?;
+    let standing = call.standing(&database).await?;
     let scope = standing.snapshot.scope("commands", &branch);
     let before = call.place_in(&scope)?;
     let writer = &call.api.engine.writer;

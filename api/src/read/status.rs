@@ -1,9 +1,12 @@
 //! A command's status as a value: its state, and the steps so far.
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use spice_core::{decide::Receipt, port::registry::DeadLetter, time::Timestamp};
 
 /// The state of a command. It never goes back in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub(crate) enum State {
     /// It is in the log.
     Pending,
@@ -44,14 +47,16 @@ impl State {
     }
 }
 
-/// One step of a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An earlier status of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "StatusStep")]
 pub(crate) struct Step {
-    /// The state at that step.
+    #[serde(rename = "status")]
+    #[schemars(with = "String")]
     pub(crate) state: State,
-    /// The time; none if there is no record of it any more.
+    /// Missing if there is no record of the time any more.
+    #[serde(rename = "timestamp")]
     pub(crate) at: Option<Timestamp>,
-    /// A message.
     pub(crate) message: String,
 }
 

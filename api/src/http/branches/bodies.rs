@@ -2,10 +2,10 @@
 
 mod resolution;
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
-use spice_core::{command::Strategy, id::LogPosition, json::Json};
+use spice_core::{command::Strategy, id::LogPosition, json::Json, name::BranchName};
 
 use self::resolution::ResolutionBody;
 pub(super) use self::resolution::resolutions;
@@ -93,14 +93,16 @@ pub(crate) struct OlderMergeBody {
 impl OlderMergeBody {
     /// Message and author, as the log keeps them.
     pub(crate) fn client(&self) -> Result<Option<Json>, Failure> {
-        let said = [("message", &self.message), ("author", &self.author)];
-        let said: serde_json::Map<String, Value> = said
-            .into_iter()
-            .filter_map(|(name, text)| Some((name.to_owned(), text.clone()?.into())))
-            .collect();
-        let said = (!said.is_empty()).then_some(said);
-        Ok(said.map(|said| Json::of(&said)).transpose()?)
+        let said = [("message", &self.message), ("author", &self.author)].into_iter();
+        let said: IndexMap<_, _> = said.filter(|(_, text)| text.is_some()).collect();
+        let client = (!said.is_empty()).then(|| Json::of(&said));
+        Ok(client.transpose()?)
     }
+}
+
+/// The name of a branch; by default `main`.
+pub(super) fn or_main(name: Option<String>) -> Result<BranchName, Failure> {
+    Ok(name.map_or_else(|| Ok(BranchName::main()), |name| name.parse())?)
 }
 
 /// How to decide conflicts.

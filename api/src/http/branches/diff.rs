@@ -1,24 +1,44 @@
 //! Differences between branches, or between two positions of one branch.
 
-use axum::http::StatusCode;
+use schemars::JsonSchema;
+use serde::Serialize;
 use spice_core::{
     id::LogPosition,
     model::ModelKey,
     name::{BranchName, ClassName},
 };
 
-use super::render::DiffAnswer;
+use super::render::ChangedAggregate;
 use crate::{
     http::{
-        answer::{self, Answer},
+        answer::{self, Answer, Success},
         call::Call,
         failure::Failure,
         parameters::{Branch, Parameter, known, path, whole},
         token::{self, Scope},
     },
-    read::wait::Needs,
     writer::{Against, Comparison, Mark, Snapshot, Summary},
 };
+
+/// `{from, to, base_position, changes, summary}`
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct DiffAnswer<'a> {
+    status: Success,
+    /// The branch that is compared with.
+    from: &'a BranchName,
+    /// The branch with the changes.
+    to: &'a BranchName,
+    /// The last common position of the two.
+    base_position: LogPosition,
+    /// The position at which both are read.
+    position: LogPosition,
+    changes: Vec<ChangedAggregate<'a>>,
+    /// The counts of all changes, not only of this page.
+    summary: Summary,
+    /// The next page's `cursor`, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+}
 
 /// `/branches/{a}/diff?against=b`
 pub(crate) async fn diff(call: Call) -> Answer {
@@ -43,15 +63,15 @@ async fn show(call: &Call, branch: BranchName, against: Option<Against>) -> Answ
     let database = call.database()?;
     let limit = call.get(&known::DIFF_LIMIT)?;
     let cursor = call.cursor()?;
-    let standing = call.standing(&database, Needs::NOTHING).await?;
+    let standing = call.standing(&database).await?;
     let class = class(call, &standing.snapshot, &branch)?;
     let scope = scope(call, &standing.snapshot, &branch, class.as_ref());
     let cursor = cursor.map(|cursor| scope.open(cursor)).transpose()?;
-    let cursor = cursor.map(|text| Cursor::parse(&text).ok_or_else(|| not_ours(call)));
-    let (as_of, after) = match cursor.transpose()? {
+    let place = cursor.map(|text| parse_place(&text).ok_or_else(|| not_ours(call)));
+    let (as_of, after) = match place.transpose()? {
         None => (standing.as_of, None),
         // Later pages show the state of the first one.
-        Some(cursor) => (Some(cursor.position), Some(cursor.mark)),
+        Some((position, mark)) => (Some(position), Some(mark)),
     };
     if let Some(position) = as_of {
         // Another process may have issued the cursor.
@@ -70,15 +90,18 @@ async fn show(call: &Call, branch: BranchName, against: Option<Against>) -> Answ
         limit,
     };
     let diff = call.api.engine.writer.diff(&database, &comparison).await?;
-    let next = diff.next.clone().map(|key| Cursor {
+    let answer = DiffAnswer {
+        status: Success::Success,
+        from: &diff.from,
+        to: &diff.to,
+        base_position: diff.base_position,
         position: diff.position,
-        mark: Mark {
-            key,
-            summary: diff.summary,
-        },
-    });
-    let cursor = next.map(|cursor| scope.seal(&cursor.to_text()));
-    answer::json(StatusCode::OK, &DiffAnswer::new(&diff, cursor))
+        changes: diff.changes.iter().map(ChangedAggregate::of).collect(),
+        summary: diff.summary,
+        cursor: (diff.next.as_ref())
+            .map(|key| scope.seal(&write_place(diff.position, diff.summary, key))),
+    };
+    answer::ok(&answer)
 }
 
 /// The properties that identify the pages of one diff.
@@ -126,11 +149,10 @@ fn class(
         return Ok(None);
     };
     let schema = snapshot.schemas.get(branch);
-    match schema.and_then(|schema| schema.resolve(name)) {
-        Some(class) => Ok(Some(class.id.clone())),
-        // It may have been deleted since.
-        None => Ok(Some(name.parse()?)),
-    }
+    let class = schema.and_then(|schema| schema.resolve(name));
+    // It may have been deleted since.
+    let id = class.map_or_else(|| name.parse(), |class| Ok(class.id.clone()));
+    Ok(Some(id?))
 }
 
 /// A branch in the query, which must exist, under one of two names.
@@ -150,31 +172,22 @@ fn not_ours(call: &Call) -> Failure {
     token::refuse(call.written(&known::NEXT).unwrap_or_default())
 }
 
-/// The end of a page, the state of the log, and the counts of the first page.
-struct Cursor {
-    position: LogPosition,
-    mark: Mark,
+/// The place in a cursor: the state of the log, the counts of the first page, the end of this page.
+fn write_place(position: LogPosition, summary: Summary, key: &ModelKey) -> String {
+    let (added, modified, deleted) = (summary.added, summary.modified, summary.deleted);
+    format!("{position} {added} {modified} {deleted} {key}")
 }
 
-impl Cursor {
-    fn to_text(&self) -> String {
-        let Mark { key, summary } = &self.mark;
-        let (added, modified, deleted) = (summary.added, summary.modified, summary.deleted);
-        format!("{} {added} {modified} {deleted} {key}", self.position)
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.splitn(5, ' ');
-        let mut number = || whole(parts.next()?);
-        let position = LogPosition(number()?);
-        let summary = Summary {
-            added: number()?,
-            modified: number()?,
-            deleted: number()?,
-        };
-        let key = ModelKey::from_stored(parts.next()?);
-        key.entity()?;
-        let mark = Mark { key, summary };
-        Some(Self { position, mark })
-    }
+fn parse_place(text: &str) -> Option<(LogPosition, Mark)> {
+    let mut parts = text.splitn(5, ' ');
+    let mut number = || whole(parts.next()?);
+    let position = LogPosition(number()?);
+    let summary = Summary {
+        added: number()?,
+        modified: number()?,
+        deleted: number()?,
+    };
+    let key = ModelKey::from_stored(parts.next()?);
+    key.entity()?;
+    Some((position, Mark { key, summary }))
 }

@@ -1,22 +1,22 @@
 //! Merge, rebase and rollback: answered right after the PUT, or planned.
 
-use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spice_core::{
     command::Action,
     decide::Receipt,
-    id::{CommandId, LogPosition, Sequence},
+    id::{AggregateId, CommandId, LogPosition, Sequence},
     json::Json,
-    name::BranchName,
+    merge::{Conflict, Undecided},
 };
 use tokio::time::timeout_at;
 
 use super::{
     bodies::{
-        MergeBody, OlderMergeBody, RebaseBody, RollbackBody, VersionRollbackBody, resolutions,
+        MergeBody, OlderMergeBody, RebaseBody, RollbackBody, VersionRollbackBody, or_main,
+        resolutions,
     },
-    render::{self, ChangedAggregate, ReceiptChange, Undecided},
+    render::ChangedAggregate,
 };
 use crate::{
     http::{
@@ -34,7 +34,7 @@ use crate::{
 const LISTED: usize = 1_000;
 
 /// `{merged, command_id?, changes, conflicts}`
-#[derive(Serialize, JsonSchema)]
+#[derive(Default, Serialize, JsonSchema)]
 pub(crate) struct MergeAnswer<'a> {
     status: Success,
     message: &'a str,
@@ -48,9 +48,11 @@ pub(crate) struct MergeAnswer<'a> {
     position: Option<LogPosition>,
     /// The changes on the branch, at most the first thousand. The states before and after are
     /// included in a dry run, or if the client prefers to wait.
-    changes: Vec<ChangedAggregate<'a>>,
+    #[schemars(with = "Vec<ChangedAggregate<'a>>")]
+    changes: Changes<'a>,
     /// The open conflicts of a dry run, at most the first thousand.
-    conflicts: Vec<Undecided<'a>>,
+    #[schemars(with = "Vec<Undecided<'a>>")]
+    conflicts: &'a [Conflict],
     /// The number of conflicts, if not all are listed.
     #[serde(skip_serializing_if = "Option::is_none")]
     conflicts_total: Option<usize>,
@@ -62,39 +64,56 @@ pub(crate) struct MergeAnswer<'a> {
     summary: Summary,
 }
 
+/// Changes with the states before and after, or as a receipt lists them.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Changes<'a> {
+    Whole(Vec<ChangedAggregate<'a>>),
+    Short(Vec<Json>),
+}
+
+impl Default for Changes<'_> {
+    fn default() -> Self {
+        Self::Short(Vec::new())
+    }
+}
+
 /// `/branches/{a}/merge`
 pub(crate) async fn merge(mut call: Call) -> Answer {
     let source = call.get(&path::BRANCH)?;
     let body: MergeBody = call.json().await?;
-    let branch: BranchName = body.into.parse()?;
     let action = Action::MergeBranch {
-        branch: branch.clone(),
+        branch: body.into.parse()?,
         source,
         strategy: body.strategy.unwrap_or_default().into(),
         resolutions: resolutions(&call, body.resolutions)?,
     };
-    carry_out(&call, branch, action, None, body.dry_run).await
+    carry_out(&call, action, None, body.dry_run).await
 }
 
 /// `/branches/{a}/rebase`
 pub(crate) async fn rebase(mut call: Call) -> Answer {
     let branch = call.get(&path::BRANCH)?;
     let body: RebaseBody = call.optional_json().await?.unwrap_or_default();
-    let onto = or_main(body.onto)?;
     let action = Action::RebaseBranch {
-        branch: branch.clone(),
-        onto,
+        branch,
+        onto: or_main(body.onto)?,
         strategy: body.strategy.unwrap_or_default().into(),
         resolutions: resolutions(&call, body.resolutions)?,
     };
-    carry_out(&call, branch, action, None, body.dry_run).await
+    carry_out(&call, action, None, body.dry_run).await
 }
 
 /// `/branches/{a}/rollback`
 pub(crate) async fn rollback(mut call: Call) -> Answer {
     let branch = call.get(&path::BRANCH)?;
     let body: RollbackBody = call.json().await?;
-    roll_back(&call, branch, body.to_position, body.dry_run).await
+    let to_position = body.to_position;
+    let action = Action::RollbackBranch {
+        branch,
+        to_position,
+    };
+    carry_out(&call, action, None, body.dry_run).await
 }
 
 /// `/merge/simulate`: the older name of a dry run.
@@ -119,48 +138,31 @@ pub(crate) async fn merge_earlier(mut call: Call) -> Answer {
 /// oms: `/version/{db}/rollback`
 pub(crate) async fn roll_version_back(mut call: Call) -> Answer {
     let body: VersionRollbackBody = call.json().await?;
-    let branch = or_main(body.branch)?;
-    roll_back(&call, branch, body.to_position, body.dry_run).await
+    let action = Action::RollbackBranch {
+        branch: or_main(body.branch)?,
+        to_position: body.to_position,
+    };
+    carry_out(&call, action, None, body.dry_run).await
 }
 
 async fn merge_older(call: &Call, body: OlderMergeBody, dry_run: bool) -> Answer {
-    let branch: BranchName = body.target_branch.parse()?;
     let client = body.client()?;
     let action = Action::MergeBranch {
-        branch: branch.clone(),
+        branch: body.target_branch.parse()?,
         source: body.source_branch.parse()?,
         strategy: body.strategy.unwrap_or_default().into(),
         resolutions: resolutions(call, body.resolutions)?,
     };
-    carry_out(call, branch, action, client, dry_run).await
-}
-
-async fn roll_back(
-    call: &Call,
-    branch: BranchName,
-    to_position: LogPosition,
-    dry_run: bool,
-) -> Answer {
-    let action = Action::RollbackBranch {
-        branch: branch.clone(),
-        to_position,
-    };
-    carry_out(call, branch, action, None, dry_run).await
+    carry_out(call, action, client, dry_run).await
 }
 
 /// Changes a branch, or only reports what would happen. `client` is the client's message and author
 /// for the log.
-async fn carry_out(
-    call: &Call,
-    branch: BranchName,
-    action: Action,
-    client: Option<Json>,
-    dry_run: bool,
-) -> Answer {
+async fn carry_out(call: &Call, action: Action, client: Option<Json>, dry_run: bool) -> Answer {
     if dry_run {
         rehearse(call, action).await
     } else {
-        execute(call, &branch, action, client).await
+        execute(call, action, client).await
     }
 }
 
@@ -170,62 +172,50 @@ async fn rehearse(call: &Call, action: Action) -> Answer {
     // Nothing is written, but an invalid key is refused all the same.
     call.key()?;
     let command = call.command(database, action, None);
-    let plan = call
-        .api
-        .engine
-        .writer
-        .plan(&command)
-        .await
-        .map_err(|refusal| Failure::of_refusal(call.surface, refusal))?;
-    let first = |count: usize| ..count.min(LISTED);
+    let plan = call.api.engine.writer.plan(&command).await;
+    let plan = plan.map_err(|refusal| Failure::of_refusal(call.surface, refusal))?;
+    let changes = plan.changes.iter().take(LISTED);
     let conflicts = plan.conflicts.len();
-    let shape = MergeAnswer {
-        status: Success::Success,
-        message: if plan.conflicts.is_empty() {
+    answer::ok(&MergeAnswer {
+        message: if conflicts == 0 {
             "this is what would happen; nothing was done"
         } else {
             "there are open conflicts; nothing was done"
         },
-        merged: false,
-        command_id: None,
-        sequence: None,
-        position: None,
-        changes: render::changes(&plan.changes[first(plan.changes.len())]),
-        conflicts: render::undecided(&plan.conflicts[first(conflicts)]),
+        changes: Changes::Whole(changes.map(ChangedAggregate::of).collect()),
+        conflicts: &plan.conflicts[..conflicts.min(LISTED)],
         conflicts_total: (conflicts > LISTED).then_some(conflicts),
         stay_deleted: plan.stay_deleted.iter().map(ToString::to_string).collect(),
         summary: Summary::of(&plan.changes),
-    };
-    answer::json(StatusCode::OK, &shape)
+        ..MergeAnswer::default()
+    })
 }
 
 /// Reports what happened, from the log; with complete changes for a client that prefers to wait.
-async fn execute(call: &Call, branch: &BranchName, action: Action, client: Option<Json>) -> Answer {
-    let message = message(&action);
+async fn execute(call: &Call, action: Action, client: Option<Json>) -> Answer {
+    let message = describe(&action);
     let submitted = call.submit(call.database()?, action, client).await?;
     let receipt = &submitted.receipt;
-    let outcome = outcome(receipt);
-    let made = made(call, &submitted, branch).await;
-    let shape = MergeAnswer {
-        status: Success::Success,
+    let outcome = read_outcome(receipt);
+    let diff = find_changes(call, &submitted).await;
+    let answer = answer::ok(&MergeAnswer {
         message,
         merged: true,
         command_id: Some(receipt.command_id),
         sequence: receipt.sequence,
         position: Some(receipt.last),
-        changes: match &made {
-            Some(made) => render::changes(&made.changes),
-            None => outcome.changes.iter().map(ReceiptChange::show).collect(),
+        changes: match &diff {
+            Some(diff) => Changes::Whole(diff.changes.iter().map(ChangedAggregate::of).collect()),
+            None => Changes::Short(outcome.changes),
         },
-        conflicts: Vec::new(),
-        conflicts_total: None,
         stay_deleted: outcome.stay_deleted,
         summary: outcome.summary,
-    };
-    Ok(submitted.finish(answer::json(StatusCode::OK, &shape)?))
+        ..MergeAnswer::default()
+    })?;
+    Ok(submitted.finish(answer))
 }
 
-fn message(action: &Action) -> &'static str {
+fn describe(action: &Action) -> &'static str {
     match action {
         Action::RebaseBranch { .. } => "the branch is already at the other branch's last position",
         Action::RollbackBranch { .. } => "the branch already has its state at the position",
@@ -237,12 +227,12 @@ fn message(action: &Action) -> &'static str {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Outcome {
-    changes: Vec<ReceiptChange>,
+    changes: Vec<Json>,
     summary: Summary,
     stay_deleted: Vec<String>,
 }
 
-fn outcome(receipt: &Receipt) -> Outcome {
+fn read_outcome(receipt: &Receipt) -> Outcome {
     let outcome = receipt.result.read();
     outcome.unwrap_or_else(|error| {
         let command_id = receipt.command_id;
@@ -253,24 +243,18 @@ fn outcome(receipt: &Receipt) -> Outcome {
 
 /// The complete changes, if the registry has them within the client's preferred wait. The command
 /// is accepted in any case.
-async fn made(call: &Call, submitted: &Submitted, branch: &BranchName) -> Option<Diff> {
-    let deadline = submitted.deadline?;
-    let writer = &call.api.engine.writer;
-    let made = writer.diff_command(&submitted.receipt, branch, LISTED);
-    match timeout_at(deadline, made).await {
-        Ok(Ok(made)) => Some(made),
-        Ok(Err(refusal)) => {
-            let command_id = submitted.receipt.command_id;
+async fn find_changes(call: &Call, submitted: &Submitted) -> Option<Diff> {
+    let (deadline, receipt) = (submitted.deadline?, &submitted.receipt);
+    let AggregateId::Branch(_, branch) = &receipt.aggregate else {
+        return None;
+    };
+    let diff = call.api.engine.writer.diff_command(receipt, branch, LISTED);
+    match timeout_at(deadline, diff).await.ok()? {
+        Ok(diff) => Some(diff),
+        Err(refusal) => {
+            let command_id = receipt.command_id;
             tracing::warn!(%command_id, %refusal, "the changes are answered in short");
             None
         }
-        Err(_) => None,
-    }
-}
-
-fn or_main(name: Option<String>) -> Result<BranchName, Failure> {
-    match name {
-        None => Ok(BranchName::main()),
-        Some(name) => Ok(name.parse()?),
     }
 }

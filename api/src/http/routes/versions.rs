@@ -7,9 +7,8 @@ use crate::http::{
     answer::ApiResponse,
     branches::{
         bodies::{MergeBody, OlderMergeBody, RebaseBody, RollbackBody, VersionRollbackBody},
-        diff, merge,
-        merge::MergeAnswer,
-        render::DiffAnswer,
+        diff::{self, DiffAnswer},
+        merge::{self, MergeAnswer},
     },
     operation::{Subject, get, post},
     parameters::{

@@ -23,7 +23,7 @@ pub(crate) struct ResolutionBody {
     property: Option<String>,
     /// The side to use.
     #[serde(default)]
-    take: Option<SideWord>,
+    take: Option<Side>,
     /// The value to set; `null` for none. Replaces `take`.
     #[serde(default, deserialize_with = "given")]
     value: Option<Json>,
@@ -38,16 +38,6 @@ pub(crate) struct ResolutionBody {
     /// Data of the client; ignored.
     #[serde(default, rename = "metadata")]
     _metadata: Option<Json>,
-}
-
-/// One side of a merge.
-#[derive(Deserialize, JsonSchema, Clone, Copy)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum SideWord {
-    /// The target branch.
-    Ours,
-    /// The source branch.
-    Theirs,
 }
 
 /// The only earlier kind of resolution.
@@ -104,8 +94,7 @@ impl ResolutionBody {
                 let message = "is missing: a value needs a property";
                 return Err(("property", "required", Value::Null, message));
             }
-            (Some(SideWord::Ours), None) => Choice::Take(Side::Ours),
-            (Some(SideWord::Theirs), None) => Choice::Take(Side::Theirs),
+            (Some(side), None) => Choice::Take(side),
             (None, Some(value)) => Choice::Value(value),
         };
         Ok(Resolution {
