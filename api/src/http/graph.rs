@@ -3,8 +3,6 @@
 mod assemble;
 mod nodes;
 
-use axum::http::StatusCode;
-
 use self::assemble::Assembly;
 pub(crate) use self::nodes::GraphAnswer;
 use crate::{
@@ -12,7 +10,6 @@ use crate::{
         answer::{self, Answer},
         call::Call,
         parameters::known,
-        render::Frame,
     },
     read::{
         graph::{GraphRequest, SchemaPaths, SimpleRequest, plan, schema_paths},
@@ -49,16 +46,12 @@ async fn run(call: &Call, request: &GraphRequest) -> Answer {
         plan: &plan,
         schema: &schema,
         walked: &walked,
-        frame: Frame {
-            database: &reading.snapshot.stream.database,
-            branch: &reading.branch,
-            language: call.language(),
-        },
+        frame: call.frame(&reading),
         now: reading.now(),
         position: reading.last(),
     };
     let texts = assembly.texts();
-    answer::json(StatusCode::OK, &assembly.answer(&texts))
+    answer::ok(&assembly.answer(&texts))
 }
 
 pub(crate) async fn paths(call: Call) -> Answer {
@@ -68,15 +61,12 @@ pub(crate) async fn paths(call: Call) -> Answer {
     let reading = call.reading(Needs::NOTHING).await?;
     let schema = reading.schema().await?;
     let (paths, more) = schema_paths(&schema, source, target, max_depth)?;
-    answer::json(
-        StatusCode::OK,
-        &SchemaPaths {
-            source_class: source,
-            target_class: target,
-            max_depth,
-            count: paths.len(),
-            paths,
-            more,
-        },
-    )
+    answer::ok(&SchemaPaths {
+        source_class: source,
+        target_class: target,
+        max_depth,
+        count: paths.len(),
+        paths,
+        more,
+    })
 }

@@ -1,6 +1,5 @@
 //! Lists and single instances: parses the request and renders the page.
 
-use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 use spice_core::{
@@ -17,7 +16,7 @@ use crate::{
         call::Call,
         failure::Failure,
         parameters::{known, path, position},
-        render::{Frame, InstanceDocument},
+        render::InstanceDocument,
         token::{self, Scope},
     },
     read::{
@@ -77,21 +76,18 @@ pub(crate) async fn list(call: Call) -> Answer {
     let search = asked.search(&class, place)?;
     let found = reading.list(search, given).await;
     let found = found.map_err(|error| unlisted(error, &call))?;
-    let frame = frame(&call, &reading);
+    let frame = call.frame(&reading);
     let items = found.items.iter();
     let instances = items.filter_map(|item| frame.instance(item, Some(&class)));
-    answer::json(
-        StatusCode::OK,
-        &InstancePage {
-            class_id: &class.id,
-            total: found.total,
-            limit: asked.limit,
-            offset: asked.offset,
-            search: asked.text,
-            instances: instances.collect(),
-            cursor: found.cursor.map(|place| scope.seal(&place)),
-        },
-    )
+    answer::ok(&InstancePage {
+        class_id: &class.id,
+        total: found.total,
+        limit: asked.limit,
+        offset: asked.offset,
+        search: asked.text,
+        instances: instances.collect(),
+        cursor: found.cursor.map(|place| scope.seal(&place)),
+    })
 }
 
 /// The reading of a list, at the position of its cursor.
@@ -131,12 +127,9 @@ impl Asked<'_> {
         cursor: Option<&token::Cursor<'_>>,
     ) -> Result<Option<Cursor>, Failure> {
         let is_ours = self.order.is_some() || call.written(&known::AS_OF).is_some();
-        match cursor.filter(|_| is_ours) {
-            None => Ok(None),
-            Some(cursor) => Cursor::parse(&cursor.place)
-                .map(Some)
-                .ok_or_else(|| not_a_cursor(call)),
-        }
+        let cursor = cursor.filter(|_| is_ours);
+        let given = cursor.map(|it| Cursor::parse(&it.place).ok_or_else(|| not_a_cursor(call)));
+        given.transpose()
     }
 
     /// The properties that identify the pages of one list.
@@ -173,24 +166,19 @@ impl Asked<'_> {
 }
 
 fn asked(call: &Call) -> Result<Asked<'_>, Failure> {
-    let limit = call.get(&known::LIMIT)?;
-    let offset = call.get(&known::INSTANCE_OFFSET)?;
-    let filter = call.get(&known::FILTER)?;
-    if call.written(&known::CURSOR).is_some() && offset > 0 {
-        return Err(Failure::invalid_query(
-            "cursor",
-            "cursor and offset cannot be combined",
-        ));
-    }
-    Ok(Asked {
-        text: call
-            .get(&known::SEARCH)?
-            .filter(|text| !text.trim().is_empty()),
-        filter,
+    let text = call.get(&known::SEARCH)?;
+    let asked = Asked {
+        text: text.filter(|text| !text.trim().is_empty()),
         order: call.get(&known::ORDER_BY)?,
-        limit,
-        offset,
-    })
+        limit: call.get(&known::LIMIT)?,
+        offset: call.get(&known::INSTANCE_OFFSET)?,
+        filter: call.get(&known::FILTER)?,
+    };
+    if call.written(&known::CURSOR).is_some() && asked.offset > 0 {
+        let message = "cursor and offset cannot be combined";
+        return Err(Failure::invalid_query("cursor", message));
+    }
+    Ok(asked)
 }
 
 /// The number of instances of a class.
@@ -204,7 +192,7 @@ pub(crate) async fn count(call: Call) -> Answer {
         class_id: &class.id,
         count: count.map_err(|error| unlisted(error, &call))?,
     };
-    answer::json(StatusCode::OK, &count)
+    answer::ok(&count)
 }
 
 pub(crate) async fn get(call: Call) -> Answer {
@@ -217,16 +205,13 @@ pub(crate) async fn get(call: Call) -> Answer {
         id,
     };
     let found = reading.instance(&instance).await?;
-    let frame = frame(&call, &reading);
+    let frame = call.frame(&reading);
     let data = found.as_ref();
     let data = data.and_then(|item| frame.instance(item, Some(&class)));
-    answer::json(
-        StatusCode::OK,
-        &OneInstance {
-            status: Success::Success,
-            data: data.ok_or_else(|| instance_not_found(&instance))?,
-        },
-    )
+    answer::ok(&OneInstance {
+        status: Success::Success,
+        data: data.ok_or_else(|| instance_not_found(&instance))?,
+    })
 }
 
 /// The instance does not exist.
@@ -234,12 +219,4 @@ pub(crate) fn instance_not_found(instance: &InstanceRef) -> Failure {
     Failure::not_found(format!("there is no instance {instance}"))
         .with("class_id", instance.class.as_str())
         .with("instance_id", instance.id.as_str())
-}
-
-fn frame<'a>(call: &'a Call, reading: &'a Reading) -> Frame<'a> {
-    Frame {
-        database: &reading.snapshot.stream.database,
-        branch: &reading.branch,
-        language: call.language(),
-    }
 }

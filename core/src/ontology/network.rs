@@ -29,13 +29,22 @@ pub struct Hub {
     pub outgoing: usize,
 }
 
+/// Classes that are connected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Component {
+    /// The classes, by id.
+    pub classes: Vec<ClassName>,
+    /// Their number.
+    pub size: usize,
+}
+
 /// The classes of a branch as a network.
 #[derive(Debug, Clone)]
 pub struct Network {
     /// Every relationship, where it is declared.
     pub edges: Vec<Edge>,
     /// Groups of classes that are connected by relationships or parents, the largest first.
-    pub components: Vec<Vec<ClassName>>,
+    pub components: Vec<Component>,
     /// Classes without relationships, parent or child.
     pub isolated: Vec<ClassName>,
     /// The classes with the most relationships.
@@ -54,10 +63,11 @@ impl Network {
     pub fn of(schema: &Schema) -> Self {
         let edges = edges(schema);
         let components = components(schema, &edges);
-        let alone = components.iter().filter(|component| component.len() == 1);
+        let alone = components.iter().filter(|component| component.size == 1);
+        let alone = alone.flat_map(|component| &component.classes);
         let connected: BTreeSet<&ClassName> = edges.iter().map(|edge| &edge.from).collect();
         let is_isolated = |class: &&ClassName| !connected.contains(*class);
-        let isolated = alone.flatten().filter(is_isolated).cloned().collect();
+        let isolated = alone.filter(is_isolated).cloned().collect();
         let mut findings = Vec::new();
         let mut contradictions = Vec::new();
         for class in schema.iter_declared() {
@@ -111,7 +121,7 @@ fn edges(schema: &Schema) -> Vec<Edge> {
     edges
 }
 
-fn components(schema: &Schema, edges: &[Edge]) -> Vec<Vec<ClassName>> {
+fn components(schema: &Schema, edges: &[Edge]) -> Vec<Component> {
     let mut next: BTreeMap<&ClassName, Vec<&ClassName>> = BTreeMap::new();
     let parents = schema.iter_declared();
     let parents = parents.filter_map(|class| Some((&class.id, class.parent.as_ref()?)));
@@ -124,7 +134,7 @@ fn components(schema: &Schema, edges: &[Edge]) -> Vec<Vec<ClassName>> {
         next.entry(other).or_default().push(one);
     }
     let mut met: BTreeSet<&ClassName> = BTreeSet::new();
-    let mut components: Vec<Vec<ClassName>> = Vec::new();
+    let mut components: Vec<Component> = Vec::new();
     for class in schema.iter_declared() {
         if !met.insert(&class.id) {
             continue;
@@ -140,9 +150,12 @@ fn components(schema: &Schema, edges: &[Edge]) -> Vec<Vec<ClassName>> {
             }
         }
         component.sort();
-        components.push(component.into_iter().cloned().collect());
+        components.push(Component {
+            size: component.len(),
+            classes: component.into_iter().cloned().collect(),
+        });
     }
-    components.sort_by_key(|component| std::cmp::Reverse(component.len()));
+    components.sort_by_key(|component| std::cmp::Reverse(component.size));
     components
 }
 

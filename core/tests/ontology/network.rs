@@ -58,7 +58,7 @@ fn a_relationship_and_its_inverse_are_not_a_cycle() {
         classes.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(names(&network.isolated), ["Lone"]);
-    assert_eq!(names(&network.components[0]), ["A", "B", "C"]);
+    assert_eq!(names(&network.components[0].classes), ["A", "B", "C"]);
     assert_eq!(network.components.len(), 3);
     let reported: Vec<&str> = network.findings.iter().map(|(_, it)| it.code).collect();
     assert_eq!(reported, ["target_missing"]);

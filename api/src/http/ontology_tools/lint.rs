@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 use spice_core::{
     command::RawData,
-    error::{StoreError, Violation},
+    error::StoreError,
     json::Json,
     name::ClassName,
     ontology::{ChangeLint, Class, Finding, Schema, Severity, check_structure},
@@ -69,7 +68,7 @@ pub(crate) async fn lint(mut call: Call) -> Answer {
         safe: !findings.iter().any(|it| it.severity == Severity::Breaking),
         findings,
     };
-    answer::json(StatusCode::OK, &answer)
+    answer::ok(&answer)
 }
 
 /// Whether the body asks for the deletion of the class.
@@ -109,7 +108,10 @@ impl Step<'_> {
             new.retain(|violation| !known.contains(violation));
             // A forced deletion leaves children without their parent: they are listed below.
             new.retain(|violation| violation.rule != "parent" || *self.class == class.id);
-            findings.extend(new.iter().map(contradiction));
+            findings.extend(new.iter().map(|violation| {
+                let message = format!("{}; the change is refused", violation.message);
+                breaking("contradiction", &violation.field, message)
+            }));
         }
         if self.after.get_declared(self.class).is_none() {
             let children = self.after.iter_declared();
@@ -185,11 +187,8 @@ impl Step<'_> {
             if !counted.contains(&holder.id) {
                 checked += shown;
             }
-            findings.extend(
-                leading
-                    .into_iter()
-                    .filter_map(|it| self.referred(holder, shown, it)),
-            );
+            let leading = leading.into_iter();
+            findings.extend(leading.filter_map(|it| self.referred(holder, shown, it)));
         }
         Ok((findings, checked))
     }
@@ -209,11 +208,6 @@ impl Step<'_> {
         );
         Some(finding)
     }
-}
-
-fn contradiction(violation: &Violation) -> Finding {
-    let message = format!("{}; the change is refused", violation.message);
-    breaking("contradiction", &violation.field, message)
 }
 
 pub(super) fn breaking(code: &'static str, field: &str, message: String) -> Finding {

@@ -82,7 +82,7 @@ pub(crate) struct ImportBody {
 }
 
 /// The labels of one class.
-#[derive(Clone, Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "ImportedClass")]
 struct Imported {
@@ -101,21 +101,25 @@ struct Imported {
     relationships: IndexMap<String, Json>,
     /// The sequence that was read; by default the current one.
     #[serde(default)]
-    event_sequence: Option<u64>,
+    event_sequence: Option<Sequence>,
     /// As in an export; ignored.
     #[serde(default, rename = "keys")]
     #[schemars(with = "Option<Map<String, Value>>")]
     _keys: Option<Json>,
 }
 
-impl Imported {
-    fn labels(self) -> Labels {
-        Labels {
-            class_id: self.class_id,
-            label: self.label,
-            properties: self.properties,
-            relationships: self.relationships,
-        }
+/// The labels to set, and the sequence that the client has read.
+type Wanted = (Labels, Option<Sequence>);
+
+impl From<Imported> for Wanted {
+    fn from(imported: Imported) -> Self {
+        let labels = Labels {
+            class_id: imported.class_id,
+            label: imported.label,
+            properties: imported.properties,
+            relationships: imported.relationships,
+        };
+        (labels, imported.event_sequence)
     }
 }
 
@@ -141,18 +145,15 @@ pub(crate) async fn export_mappings(call: Call) -> Answer {
     let reading = call.reading(Needs::NOTHING).await?;
     let schema = reading.schema().await?;
     let sequences = sequences(&reading).await?;
-    let classes: Vec<ClassLabels> = schema
-        .iter_declared()
-        .map(|class| ClassLabels {
-            labels: class.own_labels(),
-            event_sequence: sequences.get(class.id.as_str()).copied(),
-            keys: class.label_keys(),
-        })
-        .collect();
+    let classes = schema.iter_declared().map(|class| ClassLabels {
+        labels: class.own_labels(),
+        event_sequence: sequences.get(&class.id).copied(),
+        keys: class.label_keys(),
+    });
     let data = Mappings {
         database: &reading.snapshot.stream.database,
         branch: &reading.branch,
-        classes,
+        classes: classes.collect(),
     };
     answer::success("the labels", data)
 }
@@ -161,7 +162,8 @@ pub(crate) async fn import_mappings(mut call: Call) -> Answer {
     call.database()?;
     call.branch()?;
     let body: ImportBody = call.json().await?;
-    set(&call, body, "labels are set, one command a class").await
+    let wanted = body.classes.into_iter().map(Wanted::from).collect();
+    set(&call, wanted, "labels are set, one command a class").await
 }
 
 /// Without a label, everything is called by its id.
@@ -171,48 +173,41 @@ pub(crate) async fn delete_mappings(call: Call) -> Answer {
     let ids: Vec<&ClassName> = now.iter_declared().map(|class| &class.id).collect();
     let before = receipts(&call, &ids).await?;
     // A repeated request concerns the classes at the time of the first one.
-    let classes = match schema_before(&call, &before).await? {
-        None => now.iter_declared().map(|class| by_ids(class)).collect(),
-        Some(then) => now
-            .iter_declared()
-            .zip(before)
-            .filter_map(|(class, receipt)| {
-                let then = then.get_declared(&class.id)?;
-                Some(by_ids(if receipt.is_some() { then } else { class }))
-            })
-            .collect(),
-    };
-    let body = ImportBody {
-        classes,
-        _database: None,
-        _branch: None,
-    };
-    set(&call, body, "labels are the ids again, one command a class").await
+    let then = schema_before(&call, &before).await?;
+    let mut wanted = Vec::with_capacity(ids.len());
+    for (class, receipt) in now.iter_declared().zip(before) {
+        let class = match &then {
+            None => class,
+            Some(then) => match then.get_declared(&class.id) {
+                None => continue,
+                Some(known) if receipt.is_some() => known,
+                Some(_) => class,
+            },
+        };
+        wanted.push((name_by_ids(class), None));
+    }
+    let message = "labels are the ids again, one command a class";
+    set(&call, wanted, message).await
 }
 
 /// The labels of a class without any set labels.
-fn by_ids(class: &Class) -> Imported {
-    let by_id = |(name, _): (String, Json)| {
-        let label = Json::from(Value::from(name.as_str()));
-        (name, label)
-    };
-    let labels = class.own_labels();
-    Imported {
-        label: Some(Json::from(Value::from(labels.class_id.as_str()))),
-        class_id: labels.class_id,
-        properties: labels.properties.into_iter().map(by_id).collect(),
-        relationships: labels.relationships.into_iter().map(by_id).collect(),
-        event_sequence: None,
-        _keys: None,
+fn name_by_ids(class: &Class) -> Labels {
+    let text = |id: &str| Json::from(Value::from(id));
+    let mut labels = class.own_labels();
+    labels.label = Some(text(class.id.as_str()));
+    let properties = labels.properties.iter_mut();
+    for (id, label) in properties.chain(&mut labels.relationships) {
+        *label = text(id);
     }
+    labels
 }
 
-async fn set(call: &Call, body: ImportBody, message: &str) -> Answer {
+async fn set(call: &Call, wanted: Vec<Wanted>, message: &str) -> Answer {
     let database = call.database()?;
     let branch = call.branch()?;
     let mut commands: Vec<ClassCommand> = Vec::new();
     let (mut completed, mut replayed) = (true, true);
-    for change in changes(call, body).await? {
+    for change in plan(call, wanted).await? {
         let action = Action::UpdateClass {
             branch: branch.clone(),
             class: change.class.clone(),
@@ -254,14 +249,14 @@ async fn set(call: &Call, body: ImportBody, message: &str) -> Answer {
 
 /// The changes to make; all are checked before anything is written. A repeated request has its
 /// original changes, and those that it did not reach.
-async fn changes(call: &Call, body: ImportBody) -> Result<Vec<Change>, Failure> {
+async fn plan(call: &Call, wanted: Vec<Wanted>) -> Result<Vec<Change>, Failure> {
     let database = call.database()?;
     if call.receipt_before(&database).await?.is_some() {
         // Its commands have ids from parts of the key.
         let message = "this Idempotency-Key was used for another request; use a new one";
         return Err(Failure::new(ErrorCode::EventIdReused, message));
     }
-    let ids: Vec<&ClassName> = body.classes.iter().map(|it| &it.class_id).collect();
+    let ids: Vec<&ClassName> = wanted.iter().map(|(labels, _)| &labels.class_id).collect();
     let before = receipts(call, &ids).await?;
     let done = before.iter().rposition(Option::is_some);
     let then = schema_before(call, &before).await?;
@@ -269,31 +264,26 @@ async fn changes(call: &Call, body: ImportBody) -> Result<Vec<Change>, Failure> 
     let schema = reading.schema().await?;
     let sequences = sequences(&reading).await?;
     let mut changes = Vec::new();
-    for (index, (imported, receipt)) in body.classes.into_iter().zip(before).enumerate() {
+    for (index, ((labels, read), receipt)) in wanted.into_iter().zip(before).enumerate() {
         if let Some(receipt) = receipt {
-            changes.push(change_again(call, imported, &receipt).await?);
+            changes.push(change_again(call, &labels, read, &receipt).await?);
             continue;
         }
-        if done.is_some_and(|done| index < done) {
-            // The later ones were written, so it already had these labels.
+        // If a later class was written, or it had these labels then, there was nothing to do.
+        let was_unchanged = done.is_some_and(|done| index < done)
+            || (then.as_ref()).is_some_and(|then| had_labels(call, then, &labels));
+        if was_unchanged {
             continue;
         }
-        if then
-            .as_ref()
-            .is_some_and(|then| had_labels(call, then, &imported))
-        {
-            continue;
-        }
-        let class = schema.get_declared(&imported.class_id).cloned();
+        let class = schema.get_declared(&labels.class_id);
         let (class, known) = class
-            .zip(sequences.get(imported.class_id.as_str()).copied())
-            .ok_or_else(|| no_class(&imported.class_id))?;
-        let expected = imported.event_sequence.map_or(known, Sequence);
-        if let Some(patch) = relabel(call, &class, imported)? {
+            .zip(sequences.get(&labels.class_id))
+            .ok_or_else(|| no_class(&labels.class_id))?;
+        if let Some(patch) = relabel(call, class, &labels)? {
             changes.push(Change {
-                class: class.id.clone(),
+                class: labels.class_id,
                 patch,
-                expected,
+                expected: read.unwrap_or(*known),
             });
         }
     }
@@ -327,9 +317,9 @@ async fn schema_before(
 
 /// Whether a class could have these labels at the time of the first request. Labels that it could
 /// not have are left for the current class to refuse.
-fn had_labels(call: &Call, then: &Schema, imported: &Imported) -> bool {
-    let class = then.get_declared(&imported.class_id);
-    let patch = class.map(|class| relabel(call, class, imported.clone()));
+fn had_labels(call: &Call, then: &Schema, labels: &Labels) -> bool {
+    let class = then.get_declared(&labels.class_id);
+    let patch = class.map(|class| relabel(call, class, labels));
     matches!(patch, Some(Ok(None)))
 }
 
@@ -337,7 +327,8 @@ fn had_labels(call: &Call, then: &Schema, imported: &Imported) -> bool {
 /// same labels gives the same patch. The writer decides whether it is the same command.
 async fn change_again(
     call: &Call,
-    imported: Imported,
+    labels: &Labels,
+    read: Option<Sequence>,
     receipt: &Receipt,
 ) -> Result<Change, Failure> {
     let (reads, position) = (&call.api.reads, receipt.position.next());
@@ -345,34 +336,27 @@ async fn change_again(
     let event: ClassEvent = event.data.read()?;
     let class = event.class.unwrap_or_else(Json::null);
     let class = Class::parse_stored(event.class_id, &class)?;
-    let before = receipt
-        .sequence
-        .map_or(0, |sequence| sequence.0.saturating_sub(1));
-    let expected = imported.event_sequence.unwrap_or(before);
+    let written = receipt.sequence.map_or(0, |sequence| sequence.0);
     Ok(Change {
-        class: class.id.clone(),
-        patch: class.label_patch(&imported.labels())?,
-        expected: Sequence(expected),
+        patch: class.label_patch(labels)?,
+        class: class.id,
+        expected: read.unwrap_or(Sequence(written.saturating_sub(1))),
     })
 }
 
 /// The sequence of each class.
-async fn sequences(reading: &Reading) -> Result<HashMap<String, Sequence>, Failure> {
-    let records = reading.class_records().await?;
-    let known = records.iter();
-    known
-        .map(|record| Ok((record.id()?.to_string(), record.event_sequence)))
+async fn sequences(reading: &Reading) -> Result<HashMap<ClassName, Sequence>, Failure> {
+    let records = reading.class_records().await?.into_iter();
+    records
+        .map(|record| Ok((record.id()?, record.event_sequence)))
         .collect()
 }
 
 /// The patch that sets the labels; none if they are already set.
-fn relabel(call: &Call, class: &Arc<Class>, imported: Imported) -> Result<Option<Json>, Failure> {
-    let labels = imported.labels();
-    let name = class.id.as_str();
-    let of_class = |failure: Failure| failure.with("class_id", name);
-    let patch = class
-        .label_patch(&labels)
-        .map_err(|refusal| of_class(refusal.into()))?;
+fn relabel(call: &Call, class: &Class, labels: &Labels) -> Result<Option<Json>, Failure> {
+    let of_class = |failure: Failure| failure.with("class_id", class.id.as_str());
+    let patch = class.label_patch(labels);
+    let patch = patch.map_err(|refusal| of_class(refusal.into()))?;
     let patched = class.patch(&patch);
     let patched =
         patched.map_err(|refusal| of_class(Failure::of_refusal(call.surface, refusal)))?;

@@ -1,13 +1,14 @@
 //! How the classes of a branch are connected.
 
-use axum::http::StatusCode;
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use spice_core::{
-    name::{BranchName, ClassName, DatabaseName},
+    name::ClassName,
     ontology::{
         Schema,
-        network::{Cycle, Edge, Hub, Network},
+        network::{Component, Cycle, Edge, Hub, Network},
     },
 };
 
@@ -16,6 +17,7 @@ use crate::{
     http::{
         answer::{self, Answer, Success},
         call::Call,
+        render::Frame,
     },
     read::wait::Needs,
 };
@@ -31,7 +33,7 @@ pub(crate) struct NetworkAnswer<'a> {
     recommendations: Vec<Recommendation>,
     classes: Vec<NetworkClass<'a>>,
     edges: &'a [Edge],
-    components: Vec<Component<'a>>,
+    components: &'a [Component],
     cycles: &'a [Cycle],
     /// Whether there may be more cycles.
     cycles_truncated: bool,
@@ -39,7 +41,7 @@ pub(crate) struct NetworkAnswer<'a> {
     isolated_classes: &'a [ClassName],
     missing_targets: Vec<RelationshipIssue<'a>>,
     inverse_mismatches: Vec<RelationshipIssue<'a>>,
-    metadata: NetworkMetadata<'a>,
+    metadata: Frame<'a>,
 }
 
 /// A score from 0 to 100, with a word for it.
@@ -98,13 +100,6 @@ struct NetworkClass<'a> {
     r#abstract: bool,
 }
 
-/// Classes that are connected.
-#[derive(Serialize, JsonSchema)]
-struct Component<'a> {
-    classes: &'a [ClassName],
-    size: usize,
-}
-
 /// A problem of a relationship.
 #[derive(Serialize, JsonSchema)]
 struct RelationshipIssue<'a> {
@@ -113,51 +108,30 @@ struct RelationshipIssue<'a> {
     message: &'a str,
 }
 
-/// The source of the classes.
-#[derive(Serialize, JsonSchema)]
-struct NetworkMetadata<'a> {
-    database: &'a DatabaseName,
-    branch: &'a BranchName,
-    language: Option<&'a str>,
-}
-
 pub(crate) async fn analyze(call: Call) -> Answer {
     let reading = call.reading(Needs::NOTHING).await?;
     let schema = reading.schema().await?;
     let network = Network::of(&schema);
-    let quality = Quality::of(&network);
+    let quality = QualityMetrics::of(&network);
     let answer = NetworkAnswer {
         status: Success::Success,
         message: "the network of relationships is analysed",
-        network_health: NetworkHealth {
-            score: quality.score(),
-            grade: quality.grade(),
-        },
+        network_health: quality.health(),
         statistics: statistics(&schema, &network),
-        quality_metrics: QualityMetrics {
-            validation_errors: quality.errors,
-            validation_warnings: quality.warnings,
-            critical_cycles: quality.critical,
-            total_cycles: network.cycles.cycles.len(),
-            inverse_coverage: coverage(network.count_with_inverse(), network.edges.len()),
-        },
+        quality_metrics: quality,
         recommendations: recommendations(&network),
         classes: classes(&schema, call.language()),
         edges: &network.edges,
-        components: components(&network),
+        components: &network.components,
         cycles: &network.cycles.cycles,
         cycles_truncated: network.cycles.truncated,
         hubs: &network.hubs,
         isolated_classes: &network.isolated,
-        missing_targets: found(&network, "target_missing"),
-        inverse_mismatches: found(&network, "inverse_mismatch"),
-        metadata: NetworkMetadata {
-            database: &reading.snapshot.stream.database,
-            branch: &reading.branch,
-            language: call.language(),
-        },
+        missing_targets: find(&network, "target_missing"),
+        inverse_mismatches: find(&network, "inverse_mismatch"),
+        metadata: call.frame(&reading),
     };
-    answer::json(StatusCode::OK, &answer)
+    answer::ok(&answer)
 }
 
 fn classes<'a>(schema: &'a Schema, language: Option<&str>) -> Vec<NetworkClass<'a>> {
@@ -172,24 +146,9 @@ fn classes<'a>(schema: &'a Schema, language: Option<&str>) -> Vec<NetworkClass<'
         .collect()
 }
 
-fn components(network: &Network) -> Vec<Component<'_>> {
-    (network.components.iter())
-        .map(|classes| Component {
-            classes,
-            size: classes.len(),
-        })
-        .collect()
-}
-
 fn statistics(schema: &Schema, network: &Network) -> Statistics {
     let classes = schema.iter_declared().count();
-    let mut predicates: Vec<&str> = network
-        .edges
-        .iter()
-        .map(|edge| edge.predicate.as_str())
-        .collect();
-    predicates.sort_unstable();
-    predicates.dedup();
+    let predicates: BTreeSet<_> = network.edges.iter().map(|edge| &edge.predicate).collect();
     // Two ends per relationship, in hundredths, without a float.
     let hundredths = (network.edges.len() * 200)
         .checked_div(classes)
@@ -204,49 +163,35 @@ fn statistics(schema: &Schema, network: &Network) -> Statistics {
     }
 }
 
-fn coverage(with_inverse: usize, all: usize) -> String {
-    let percent = (with_inverse * 100).checked_div(all).unwrap_or_default();
-    format!("{with_inverse}/{all} ({percent}%)")
-}
-
-/// The parts of the score, as in the earlier system.
-struct Quality {
-    errors: usize,
-    warnings: usize,
-    critical: usize,
-}
-
-impl Quality {
+/// As in the earlier system.
+impl QualityMetrics {
     fn of(network: &Network) -> Self {
-        let count = |code: &str| {
-            network
-                .findings
-                .iter()
-                .filter(|(_, it)| it.code == code)
-                .count()
-        };
+        let (with_inverse, all) = (network.count_with_inverse(), network.edges.len());
+        let percent = (with_inverse * 100).checked_div(all).unwrap_or_default();
         Self {
-            errors: count("target_missing") + network.contradictions.len(),
-            warnings: count("inverse_mismatch"),
-            critical: network.cycles.count_critical(),
+            validation_errors: find(network, "target_missing").len() + network.contradictions.len(),
+            validation_warnings: find(network, "inverse_mismatch").len(),
+            critical_cycles: network.cycles.count_critical(),
+            total_cycles: network.cycles.cycles.len(),
+            inverse_coverage: format!("{with_inverse}/{all} ({percent}%)"),
         }
     }
 
-    fn score(&self) -> usize {
-        100_usize.saturating_sub(self.errors * 10 + self.critical * 15 + self.warnings * 2)
-    }
-
-    fn grade(&self) -> &'static str {
-        match self.score() {
+    fn health(&self) -> NetworkHealth {
+        let penalty =
+            self.validation_errors * 10 + self.critical_cycles * 15 + self.validation_warnings * 2;
+        let score = 100_usize.saturating_sub(penalty);
+        let grade = match score {
             90.. => "Excellent",
             70.. => "Good",
             50.. => "Fair",
             _ => "Poor",
-        }
+        };
+        NetworkHealth { score, grade }
     }
 }
 
-fn found<'a>(network: &'a Network, code: &str) -> Vec<RelationshipIssue<'a>> {
+fn find<'a>(network: &'a Network, code: &str) -> Vec<RelationshipIssue<'a>> {
     let of_code = network.findings.iter().filter(|(_, it)| it.code == code);
     of_code
         .map(|(class_id, finding)| RelationshipIssue {

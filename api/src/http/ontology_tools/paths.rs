@@ -1,6 +1,5 @@
 //! Paths between classes, by the names of the earlier system.
 
-use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 use spice_core::{
@@ -30,7 +29,7 @@ use crate::{
 pub(crate) struct PathsAnswer<'a> {
     status: Success,
     message: String,
-    query: PathsQuery<'a>,
+    query: &'a PathsQuery<'a>,
     paths: Vec<Way<'a>>,
     /// Whether there are more.
     more: bool,
@@ -41,7 +40,7 @@ pub(crate) struct PathsAnswer<'a> {
 /// The query, with its defaults.
 #[derive(Serialize, JsonSchema)]
 struct PathsQuery<'a> {
-    start_entity: &'a str,
+    start_entity: String,
     end_entity: Option<&'a str>,
     max_depth: u64,
     path_type: PathType,
@@ -80,39 +79,35 @@ struct PathsMetadata<'a> {
     end_id: Option<&'a ClassName>,
 }
 
-/// The request.
-struct Wish<'a> {
-    start: String,
-    end: Option<&'a str>,
-    max_depth: u64,
-    path_type: PathType,
-}
-
 pub(crate) async fn paths(call: Call) -> Answer {
     let start = call.either(&known::START_ENTITY, &known::START_ENTITY_TOO)?;
     let start = start.ok_or_else(|| parameters::missing(known::START_ENTITY.name))?;
-    let wish = wish(&call, start.to_owned(), &known::MAX_DEPTH)?;
-    respond(&call, wish).await
+    respond(&call, start.to_owned(), &known::MAX_DEPTH).await
 }
 
 /// oms: `/ontology/{db}/relationship-paths/{class}`
 pub(crate) async fn paths_from(call: Call) -> Answer {
-    let wish = wish(&call, call.get(&path::CLASS)?, &known::EARLIER_MAX_DEPTH)?;
-    respond(&call, wish).await
+    respond(&call, call.get(&path::CLASS)?, &known::EARLIER_MAX_DEPTH).await
 }
 
 /// oms: `/ontology/{db}/reachable-entities/{class}`
 pub(crate) async fn reachable_from(call: Call) -> Answer {
-    let wish = wish(&call, call.get(&path::CLASS)?, &known::MAX_DEPTH)?;
-    respond(&call, wish).await
+    respond(&call, call.get(&path::CLASS)?, &known::MAX_DEPTH).await
 }
 
-async fn respond(call: &Call, wish: Wish<'_>) -> Answer {
+async fn respond(call: &Call, start: String, max_depth: &Parameter<Depth>) -> Answer {
+    let path_type = call.get(&known::PATH_TYPE)?;
+    let query = PathsQuery {
+        start_entity: start,
+        end_entity: call.either(&known::END_ENTITY, &known::END_ENTITY_TOO)?,
+        max_depth: call.get(max_depth)?,
+        path_type,
+    };
     let reading = call.reading(Needs::NOTHING).await?;
     let schema = reading.schema().await?;
-    let (ways, more) = find(&schema, &wish)?;
-    let from = schema.resolve(&wish.start);
-    let to = wish.end.and_then(|end| schema.resolve(end));
+    let (ways, more) = find(&schema, &query)?;
+    let from = schema.resolve(&query.start_entity);
+    let to = query.end_entity.and_then(|end| schema.resolve(end));
     let language = call.language();
     let shown = ways
         .iter()
@@ -121,12 +116,7 @@ async fn respond(call: &Call, wish: Wish<'_>) -> Answer {
     let answer = PathsAnswer {
         status: Success::Success,
         message: format!("{} paths found", ways.len()),
-        query: PathsQuery {
-            start_entity: &wish.start,
-            end_entity: wish.end,
-            max_depth: wish.max_depth,
-            path_type: wish.path_type,
-        },
+        query: &query,
         paths: shown.collect(),
         more,
         statistics: PathStatistics {
@@ -141,30 +131,17 @@ async fn respond(call: &Call, wish: Wish<'_>) -> Answer {
             end_id: to.map(|class| &class.id),
         },
     };
-    answer::json(StatusCode::OK, &answer)
-}
-
-fn wish<'a>(
-    call: &'a Call,
-    start: String,
-    max_depth: &Parameter<Depth>,
-) -> Result<Wish<'a>, Failure> {
-    let path_type = call.get(&known::PATH_TYPE)?;
-    Ok(Wish {
-        start,
-        end: call.either(&known::END_ENTITY, &known::END_ENTITY_TOO)?,
-        max_depth: call.get(max_depth)?,
-        path_type,
-    })
+    answer::ok(&answer)
 }
 
 /// The paths, and whether there are more.
-fn find(schema: &Schema, wish: &Wish<'_>) -> Result<(Vec<SchemaPath>, bool), Failure> {
-    let Some(end) = wish.end else {
-        return Ok((reachable(schema, &wish.start, wish.max_depth)?, false));
+fn find(schema: &Schema, query: &PathsQuery<'_>) -> Result<(Vec<SchemaPath>, bool), Failure> {
+    let (start, max_depth) = (&query.start_entity, query.max_depth);
+    let Some(end) = query.end_entity else {
+        return Ok((reachable(schema, start, max_depth)?, false));
     };
-    let (mut ways, more) = schema_paths(schema, &wish.start, end, wish.max_depth)?;
-    if let (PathType::Shortest, Some(least)) = (wish.path_type, ways.first().map(|it| it.length)) {
+    let (mut ways, more) = schema_paths(schema, start, end, max_depth)?;
+    if let (PathType::Shortest, Some(least)) = (query.path_type, ways.first().map(|it| it.length)) {
         ways.retain(|way| way.length == least);
     }
     Ok((ways, more))

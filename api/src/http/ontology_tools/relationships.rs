@@ -76,9 +76,7 @@ struct ParentCycle {
 }
 
 pub(crate) async fn validate(mut call: Call) -> Answer {
-    let definition = call.document().await?;
-    let class = Class::create(&definition);
-    let class = class.map_err(|refusal| Failure::of_refusal(call.surface, refusal))?;
+    let class = parse_class(&mut call).await?;
     let reading = call.reading(Needs::NOTHING).await?;
     let before = reading.schema().await?;
     let id = class.id.clone();
@@ -88,18 +86,11 @@ pub(crate) async fn validate(mut call: Call) -> Answer {
         issues.push(breaking("already_exists", "id", message));
     }
     let after = with(&before, class);
-    for violation in after.contradictions(&id) {
-        issues.push(breaking(
-            "contradiction",
-            &violation.field,
-            violation.message,
-        ));
-    }
+    let contradictions = after.contradictions(&id).into_iter();
+    issues.extend(contradictions.map(|it| breaking("contradiction", &it.field, it.message)));
     issues.extend(check_structure(&after, &id));
-    let errors = issues
-        .iter()
-        .filter(|it| it.severity == Severity::Breaking)
-        .count();
+    let is_error = |it: &&Finding| it.severity == Severity::Breaking;
+    let errors = issues.iter().filter(is_error).count();
     let data = Validation {
         class_id: id,
         validation_summary: ValidationSummary {
@@ -114,13 +105,14 @@ pub(crate) async fn validate(mut call: Call) -> Answer {
 }
 
 pub(crate) async fn check_circular(mut call: Call) -> Answer {
-    let class = optional_class(&mut call).await?;
+    let class = if call.has_body() {
+        Some(parse_class(&mut call).await?)
+    } else {
+        None
+    };
     let reading = call.reading(Needs::NOTHING).await?;
     let before = reading.schema().await?;
-    let after = match class {
-        None => Arc::clone(&before),
-        Some(class) => Arc::new(with(&before, class)),
-    };
+    let after = class.map_or_else(|| before.clone(), |class| with(&before, class));
     let network = Network::of(&after);
     let known = Network::of(&before).cycles.cycles;
     let is_new = |cycle: &Cycle| !known.contains(cycle);
@@ -153,22 +145,17 @@ pub(crate) async fn check_circular(mut call: Call) -> Answer {
     answer::success("the cycles are found", data)
 }
 
-/// The class in the body, if there is a body.
-async fn optional_class(call: &mut Call) -> Result<Option<Class>, Failure> {
-    if !call.has_body() {
-        return Ok(None);
-    }
+/// The class in the body.
+async fn parse_class(call: &mut Call) -> Result<Class, Failure> {
     let class = Class::create(&call.document().await?);
-    class
-        .map(Some)
-        .map_err(|refusal| Failure::of_refusal(call.surface, refusal))
+    class.map_err(|refusal| Failure::of_refusal(call.surface, refusal))
 }
 
 /// The classes, plus one.
-fn with(schema: &Schema, class: Class) -> Schema {
+fn with(schema: &Schema, class: Class) -> Arc<Schema> {
     let mut after = schema.clone();
     after.put(Arc::new(class));
-    after
+    Arc::new(after)
 }
 
 /// Classes on a path: `A → B → A`.
