@@ -4,7 +4,6 @@
 mod commands;
 mod feed;
 mod socket;
-mod telling;
 
 use std::{convert::Infallible, time::Duration};
 
@@ -16,23 +15,19 @@ use axum::{
     },
 };
 use futures::{Stream, StreamExt, stream};
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
     commands::{events, socket},
     feed::database_events,
 };
-use crate::http::{call::Call, failure::Failure, parameters::headers::LAST_EVENT_ID};
+use crate::http::failure::Failure;
 
 /// After this time without an event a comment is sent, so that proxies keep the connection, and so
 /// that a broken connection is noticed.
 const ALIVE: Duration = Duration::from_secs(15);
 /// How long a client should wait before it reconnects.
 const RETRY: Duration = Duration::from_secs(2);
-
-/// `Last-Event-ID`, if given.
-fn last_seen(call: &Call) -> Result<Option<&HeaderValue>, Failure> {
-    call.get(&LAST_EVENT_ID)
-}
 
 /// The refusal of a `Last-Event-ID` that this stream did not send.
 fn not_an_id(given: &HeaderValue) -> Failure {
@@ -44,12 +39,13 @@ fn not_an_id(given: &HeaderValue) -> Failure {
     Failure::token("last-event-id", "event_id", &value, message)
 }
 
-/// A stream of events as a response. It starts with `retry:`, so that the head is sent immediately,
-/// and with the id of its start: a client that loses the connection before its first event resumes
-/// there.
+/// A stream of events as a response, until the service stops. It starts with `retry:`, so that the
+/// head is sent immediately, and with the id of its start: a client that loses the connection
+/// before its first event resumes there.
 fn event_stream(
     place: Option<String>,
     following: impl Stream<Item = Event> + Send + 'static,
+    ending: CancellationToken,
 ) -> Response {
     let opening = Event::default().retry(RETRY);
     let opening = match place {
@@ -58,7 +54,7 @@ fn event_stream(
     };
     let opening = opening.comment("listening");
     let all = stream::iter([opening])
-        .chain(following)
+        .chain(following.take_until(ending.cancelled_owned()))
         .map(Ok::<_, Infallible>);
     let alive = KeepAlive::new().interval(ALIVE).text("alive");
     let mut response = Sse::new(all).keep_alive(alive).into_response();

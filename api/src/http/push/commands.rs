@@ -3,24 +3,29 @@
 use axum::{
     extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
     http::StatusCode,
-    response::{IntoResponse, Response, sse::Event},
+    response::{IntoResponse, sse::Event},
 };
-use futures::{Stream, stream};
-use spice_core::{decide::Receipt, error::ErrorCode};
+use futures::{Stream, StreamExt, stream};
+use spice_core::{decide::Receipt, error::ErrorCode, id::LogPosition};
 
-use super::{
-    event_stream, last_seen, not_an_id,
-    socket::converse,
-    telling::{Telling, place},
+use super::{event_stream, not_an_id, socket::converse};
+use crate::{
+    http::{
+        answer::Answer,
+        call::Call,
+        commands,
+        failure::Failure,
+        parameters::{headers::LAST_EVENT_ID, position},
+    },
+    read::followed::Following,
 };
-use crate::http::{answer::Answer, call::Call, commands, failure::Failure, parameters::position};
 
 /// What a client may send on a socket: pings and a close.
 const HEARD: usize = 4 << 10;
 
 pub(crate) async fn events(call: Call) -> Answer {
     let receipt = commands::receipt(&call).await?;
-    if let Some(seen) = last_seen(&call)? {
+    if let Some(seen) = call.get(&LAST_EVENT_ID)? {
         let [before, after] = [false, true].map(|is_final| place(&receipt, is_final));
         let text = seen.to_str().unwrap_or_default();
         match position(text) {
@@ -31,37 +36,49 @@ pub(crate) async fn events(call: Call) -> Answer {
         }
     }
     // A client that reconnects before an event gets the current status, as at first.
-    Ok(event_stream(None, statuses(telling(&call, receipt).await?)))
+    let statuses = statuses(call.api.reads.follow(receipt).await?);
+    let events = statuses.map(|(place, text)| {
+        let event = Event::default().event("status");
+        event.id(place.to_string()).data(text)
+    });
+    Ok(event_stream(None, events, call.ending.clone()))
 }
 
-async fn telling(call: &Call, receipt: Receipt) -> Result<Telling, Failure> {
-    let following = call.api.reads.follow(receipt).await?;
-    Ok(Telling::new(following, call.ending.clone()))
-}
-
-fn statuses(telling: Telling) -> impl Stream<Item = Event> {
-    stream::unfold(telling, |mut telling| async move {
-        let told = telling.next().await?;
-        let event = Event::default()
-            .event("status")
-            .id(told.place.to_string())
-            .data(told.text);
-        Some((event, telling))
+/// The statuses of a command as `CommandResult`, each with the event id after it.
+fn statuses(following: Following) -> impl Stream<Item = (LogPosition, String)> {
+    stream::unfold(following, |mut following| async move {
+        let status = following.next().await?;
+        let text = commands::text(&following.receipt, &status)
+            .inspect_err(|error| tracing::error!(%error, "a status could not be written"))
+            .ok()?;
+        let place = place(&following.receipt, status.state.is_final());
+        Some(((place, text), following))
     })
+}
+
+/// After its last event, once nothing will change; before that, at the command.
+fn place(receipt: &Receipt, is_final: bool) -> LogPosition {
+    if is_final {
+        receipt.last.next()
+    } else {
+        receipt.position
+    }
 }
 
 pub(crate) async fn socket(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     call: Call,
-) -> Result<Response, Failure> {
+) -> Answer {
     let receipt = commands::receipt(&call).await?;
     let upgrade = upgrade.map_err(|rejection| {
         let message = format!("this path is for WebSockets: {rejection}");
         Failure::new(ErrorCode::InvalidRequest, message)
     })?;
-    let telling = telling(&call, receipt).await?;
+    let statuses = statuses(call.api.reads.follow(receipt).await?);
+    let texts = statuses.map(|(_, text)| text);
+    let ending = call.ending.clone();
     Ok(upgrade
         .max_message_size(HEARD)
         .max_frame_size(HEARD)
-        .on_upgrade(|socket| converse(socket, telling)))
+        .on_upgrade(|socket| converse(socket, texts, ending)))
 }

@@ -9,14 +9,13 @@ use spice_core::{
     name::DatabaseName,
     port::Store,
 };
-use tokio_util::sync::CancellationToken;
 
-use super::{event_stream, last_seen, not_an_id};
+use super::{event_stream, not_an_id};
 use crate::{
     http::{
         answer::Answer,
         call::Call,
-        parameters::{known, position, whole},
+        parameters::{headers::LAST_EVENT_ID, known, position, whole},
     },
     read::feed::{Feed, FeedEvent},
 };
@@ -25,7 +24,7 @@ pub(crate) async fn database_events(call: Call) -> Answer {
     let database = call.database()?;
     let branch = call.get(&known::EVENTS_BRANCH)?;
     let reads = &call.api.reads;
-    let feed = if let Some(seen) = last_seen(&call)? {
+    let feed = if let Some(seen) = call.get(&LAST_EVENT_ID)? {
         let (stream, seen_at) = parse(seen, &database).ok_or_else(|| not_an_id(seen))?;
         let feed = reads.feed_after(stream, seen_at, branch).await?;
         feed.ok_or_else(|| not_an_id(seen))?
@@ -36,7 +35,7 @@ pub(crate) async fn database_events(call: Call) -> Answer {
     // Before a log's first event there is no id; a client that reconnects starts there again.
     let before = feed.position().0.checked_sub(1).map(LogPosition);
     let place = before.map(|before| place(feed.stream(), before));
-    Ok(event_stream(place, events(feed, call.ending.clone())))
+    Ok(event_stream(place, events(feed), call.ending.clone()))
 }
 
 /// The id of an event: `7`, or `7.g2` in the second log of that name.
@@ -62,20 +61,16 @@ fn parse(given: &HeaderValue, database: &DatabaseName) -> Option<(StreamId, LogP
     Some((stream, position(place)?))
 }
 
-/// Events until the log is sealed, the service stops, or the log cannot be read; a client that
-/// reconnects gets the reason.
-fn events(feed: Feed, ending: CancellationToken) -> impl Stream<Item = Event> {
-    stream::unfold((feed, ending), |(mut feed, ending)| async move {
-        let next = tokio::select! {
-            () = ending.cancelled() => None,
-            next = feed.next() => next
-                .and_then(|event| event.map(|it| render(feed.stream(), &it)).transpose())
-                .unwrap_or_else(|error| {
-                    tracing::warn!(stream = %feed.stream(), %error, "a feed of events breaks off");
-                    None
-                }),
-        };
-        Some((next?, (feed, ending)))
+/// Events until the log is sealed or cannot be read; a client that reconnects gets the reason.
+fn events(feed: Feed) -> impl Stream<Item = Event> {
+    stream::unfold(feed, |mut feed| async move {
+        let next = feed.next().await;
+        let event = next.and_then(|event| event.map(|it| render(feed.stream(), &it)).transpose());
+        let event = event.unwrap_or_else(|error| {
+            tracing::warn!(stream = %feed.stream(), %error, "a feed of events breaks off");
+            None
+        })?;
+        Some((event, feed))
     })
 }
 

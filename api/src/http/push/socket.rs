@@ -1,11 +1,11 @@
 //! A WebSocket connection: sends statuses, answers pings, closes with a reason.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
+use futures::{Stream, StreamExt};
 use tokio::time::{Instant, interval_at, timeout};
-
-use super::telling::Telling;
+use tokio_util::sync::CancellationToken;
 
 /// The ping interval. A client that sent nothing in between is gone.
 const PING: Duration = Duration::from_secs(30);
@@ -14,14 +14,19 @@ const SLOW: Duration = Duration::from_secs(30);
 /// The maximum time for a client to close.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// Sends statuses until they end or the client is gone.
-pub(super) async fn converse(mut socket: WebSocket, mut telling: Telling) {
+/// Sends texts until they end, the service stops, or the client is gone.
+pub(super) async fn converse(
+    mut socket: WebSocket,
+    texts: impl Stream<Item = String>,
+    ending: CancellationToken,
+) {
+    let mut texts = pin!(texts.take_until(ending.cancelled()));
     let mut pings = interval_at(Instant::now() + PING, PING);
     let mut heard = true;
     loop {
         let message = tokio::select! {
-            told = telling.next() => match told {
-                Some(told) => Message::Text(told.text.into()),
+            text = texts.next() => match text {
+                Some(text) => Message::Text(text.into()),
                 None => break,
             },
             // The socket answers pings while it is read.
@@ -43,7 +48,7 @@ pub(super) async fn converse(mut socket: WebSocket, mut telling: Telling) {
             return;
         }
     }
-    part(socket, telling.is_cut()).await;
+    part(socket, ending.is_cancelled()).await;
 }
 
 async fn part(mut socket: WebSocket, is_cut: bool) {
