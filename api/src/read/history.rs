@@ -1,26 +1,39 @@
 //! The versions of an instance, newest first, each with its origin and its changes.
 
 use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
 use spice_core::{
-    envelope::Envelope,
     error::{Refusal, StoreError},
-    id::{InstanceRef, LogPosition},
+    id::{CommandId, EventId, InstanceRef, LogPosition, Sequence},
     json::Json,
     name::{BranchName, ClassName},
-    port::graph::{Entity, Version},
+    port::graph::Entity,
+    time::Timestamp,
 };
 
 use super::{reading::Reading, scan::read_state};
 
-/// A version, compared with the previous one.
+/// A version of an instance, compared with the previous one.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "InstanceChange")]
 pub(crate) struct Change {
-    pub(crate) version: Version,
-    /// The event without its data; none if the log has lost it.
-    pub(crate) origin: Option<Envelope>,
+    pub(crate) position: LogPosition,
+    sequence: Sequence,
+    event_id: EventId,
+    event_type: Option<&'static str>,
+    command_id: Option<CommandId>,
+    command_type: Option<String>,
+    occurred_at: Timestamp,
+    actor: Option<String>,
     /// The branch where it was written.
-    pub(crate) branch: Option<BranchName>,
-    /// The properties that differ from the version before.
-    pub(crate) changed_properties: Vec<String>,
+    branch: Option<BranchName>,
+    /// The whole state; null if it was deleted.
+    #[schemars(with = "Option<Map<String, Value>>")]
+    data: Option<Json>,
+    /// The properties that changed.
+    changed_properties: Vec<String>,
 }
 
 impl Reading {
@@ -48,11 +61,21 @@ impl Reading {
                 .and_then(|before| before.state.data.as_ref());
             let mut levels = self.view.lineage.levels().iter();
             let level = levels.find(|level| level.generation == version.branch);
+            let (state, origin) = (&version.state, origins.remove(&version.state.position));
             changes.push(Change {
-                origin: origins.remove(&version.state.position),
+                position: state.position,
+                sequence: state.sequence,
+                event_id: state.event_id,
+                event_type: origin.as_ref().map(|it| it.event_type.as_str()),
+                command_id: origin.as_ref().map(|it| it.metadata.command_id),
+                command_type: origin
+                    .as_ref()
+                    .and_then(|it| it.metadata.command_type.clone()),
+                occurred_at: state.occurred_at,
+                actor: origin.and_then(|it| it.actor),
                 branch: level.map(|level| level.name.clone()),
-                changed_properties: list_changes(before, version.state.data.as_ref())?,
-                version: version.clone(),
+                data: state.data.clone(),
+                changed_properties: list_changes(before, state.data.as_ref())?,
             });
         }
         Ok((changes, found.len() > limit))
