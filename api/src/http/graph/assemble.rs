@@ -6,7 +6,7 @@ use spice_core::{
     id::LogPosition,
     naming,
     ontology::{Class, Schema},
-    port::{documents::Document, graph::Version},
+    port::graph::{State, Version},
     time::Timestamp,
 };
 
@@ -15,7 +15,7 @@ use super::nodes::{
     IndexReference, IndexStatus, IndexSummary, Provenance,
 };
 use crate::{
-    http::render::{Frame, InstanceDocument},
+    http::render::Frame,
     read::{
         graph::{GraphRequest, Plan, Reached, Walked},
         member::member,
@@ -90,41 +90,45 @@ impl<'a> Assembly<'a> {
     ) -> GraphNode<'a> {
         let reached = &self.walked.page.nodes[index];
         let id = texts.ids[index].as_str();
-        let class = reached.at.class.as_str();
-        let document = self
-            .walked
-            .documents
-            .as_ref()
-            .and_then(|documents| documents[index].as_ref());
-        let tombstoned = reached.version.state.data.is_none()
-            || document.is_some_and(|document| document.state.data.is_none());
-        let data_status = self.data_status(reached, document);
-        let data = self.data(reached, document).filter(|_| !tombstoned);
+        let shown = self.shown(index);
+        let is_deleted = |state: &State| state.data.is_none();
+        let tombstoned = is_deleted(&reached.version.state) || shown.is_some_and(is_deleted);
+        let live = shown.filter(|_| !tombstoned);
+        let class = self.schema.get(&reached.at.class).map(|class| &**class);
         let asked = self.walked.from_graph || self.walked.documents.is_some();
         let name = (!tombstoned)
-            .then(|| named(reached, document, names))
+            .then(|| named(reached, shown, names))
             .flatten();
         GraphNode {
             id,
-            class,
+            class: reached.at.class.as_str(),
             es_doc_id: id,
             db_name: self.frame.database.as_str(),
             es_ref: IndexReference {
                 index: &texts.index,
                 id,
             },
-            data_status,
+            data_status: self.data_status(reached, shown),
             display: Display {
                 primary_key: reached.at.id.as_str(),
                 summary: name.clone().unwrap_or_else(|| id.to_owned()),
                 name,
             },
-            data,
+            data: live.and_then(|state| self.frame.instance(state, class)),
             index_status: (asked || tombstoned)
-                .then(|| self.index_status(reached, document, tombstoned)),
+                .then(|| self.index_status(&reached.version.state, shown, tombstoned)),
             provenance: self.provenance(&reached.version),
             audit: self.audit(&reached.version),
         }
+    }
+
+    /// The state whose values a node shows: that of its document, or for a past read its version.
+    fn shown(&self, index: usize) -> Option<&'a State> {
+        if self.walked.from_graph {
+            return Some(&self.walked.page.nodes[index].version.state);
+        }
+        let documents = self.walked.documents.as_ref()?;
+        Some(&documents[index].as_ref()?.state)
     }
 
     fn provenance(&self, version: &Version) -> Option<Provenance<'a>> {
@@ -150,65 +154,33 @@ impl<'a> Assembly<'a> {
         })
     }
 
-    fn data_status(&self, reached: &Reached, document: Option<&Document>) -> DataStatus {
-        if reached.version.state.data.is_none() {
-            return DataStatus::Missing;
-        }
-        if self.walked.from_graph {
-            return DataStatus::Full;
-        }
-        if self.walked.documents.is_none() {
-            return DataStatus::Partial;
-        }
-        match document {
-            None => DataStatus::Missing,
-            Some(document) if document.state.data.is_none() => DataStatus::Missing,
-            Some(document) if document.state.sequence >= reached.version.state.sequence => {
-                DataStatus::Full
-            }
-            Some(_) => DataStatus::Partial,
+    fn data_status(&self, reached: &Reached, shown: Option<&State>) -> DataStatus {
+        let state = &reached.version.state;
+        let is_asked = self.walked.from_graph || self.walked.documents.is_some();
+        match shown.filter(|shown| shown.data.is_some()) {
+            _ if state.data.is_none() => DataStatus::Missing,
+            Some(shown) if shown.sequence >= state.sequence => DataStatus::Full,
+            None if is_asked => DataStatus::Missing,
+            Some(_) | None => DataStatus::Partial,
         }
     }
 
-    fn data(
-        &'a self,
-        reached: &'a Reached,
-        document: Option<&'a Document>,
-    ) -> Option<InstanceDocument<'a>> {
-        let class = self.schema.get(&reached.at.class).map(|class| &**class);
-        if self.walked.from_graph {
-            return self.frame.instance(&reached.version.state, class);
-        }
-        self.frame.instance(&document?.state, class)
-    }
-
-    fn index_status(
-        &self,
-        reached: &Reached,
-        document: Option<&Document>,
-        tombstoned: bool,
-    ) -> IndexStatus {
-        let graph = reached.version.state.occurred_at;
-        let indexed = if self.walked.from_graph {
-            Some((graph, reached.version.state.sequence))
-        } else {
-            document.map(|document| (document.state.occurred_at, document.state.sequence))
-        };
+    fn index_status(&self, graph: &State, shown: Option<&State>, tombstoned: bool) -> IndexStatus {
+        let graph = graph.occurred_at;
+        let indexed = shown.map(|shown| shown.occurred_at);
         IndexStatus {
-            last_indexed_at: indexed.map(|(at, _)| at),
-            index_age_seconds: indexed.map(|(at, _)| self.now.seconds_since(at).max(0.0)),
-            event_sequence: indexed.map(|(_, sequence)| sequence),
+            last_indexed_at: indexed,
+            index_age_seconds: indexed.map(|at| self.now.seconds_since(at).max(0.0)),
+            event_sequence: shown.map(|shown| shown.sequence),
             tombstoned,
             graph_last_updated_at: graph,
-            projection_lag_seconds: indexed.map(|(at, _)| graph.seconds_since(at).max(0.0)),
+            projection_lag_seconds: indexed.map(|at| graph.seconds_since(at).max(0.0)),
         }
     }
 
     fn edges(&'a self, texts: &'a Texts) -> Vec<GraphEdge<'a>> {
-        self.walked
-            .page
-            .edges
-            .iter()
+        let edges = self.walked.page.edges.iter();
+        edges
             .map(|edge| GraphEdge {
                 from_node: &texts.ids[edge.from],
                 to_node: &texts.ids[edge.to],
@@ -219,10 +191,8 @@ impl<'a> Assembly<'a> {
 
     fn paths(&'a self, texts: &'a Texts) -> Vec<GraphPath<'a>> {
         let predicates = || self.plan.hops.iter().map(|hop| hop.predicate.as_str());
-        self.walked
-            .page
-            .paths
-            .iter()
+        let paths = self.walked.page.paths.iter();
+        paths
             .map(|way| GraphPath {
                 nodes: way.iter().map(|node| texts.ids[*node].as_str()).collect(),
                 predicates: predicates().take(way.len().saturating_sub(1)).collect(),
@@ -254,23 +224,18 @@ fn summarise(nodes: &[GraphNode<'_>]) -> IndexSummary {
 /// The name of an instance, by the naming property of its class.
 fn named(
     reached: &Reached,
-    document: Option<&Document>,
+    shown: Option<&State>,
     names: &HashMap<&str, Option<&str>>,
 ) -> Option<String> {
     let key = names.get(reached.at.class.as_str()).copied().flatten()?;
-    let data = document.and_then(|document| document.state.data.as_ref());
+    let data = shown.and_then(|shown| shown.data.as_ref());
     member(data.or(reached.version.state.data.as_ref())?, key)
 }
 
 /// The property that names the instances of a class: `name`, `title` or `label`, otherwise one that
 /// ends in `_name`.
 fn naming_property(class: &Class) -> Option<&str> {
-    let keys = || {
-        class
-            .properties()
-            .iter()
-            .map(|property| property.name.as_str())
-    };
+    let keys = || class.properties().iter().map(|it| it.name.as_str());
     ["name", "title", "label"]
         .into_iter()
         .find_map(|wanted| keys().find(|key| key.eq_ignore_ascii_case(wanted)))
