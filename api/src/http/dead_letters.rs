@@ -86,13 +86,9 @@ pub(crate) async fn list(call: Call) -> Answer {
 pub(crate) async fn get(call: Call) -> Answer {
     let letter = find(&call).await?;
     let envelope = call.api.reads.parked_envelope(&letter).await?;
-    answer::success(
-        "the dead letter",
-        DeadLetterDescription {
-            letter: (&letter).into(),
-            envelope,
-        },
-    )
+    let letter = (&letter).into();
+    let description = DeadLetterDescription { letter, envelope };
+    answer::success("the dead letter", description)
 }
 
 pub(crate) async fn retry(mut call: Call) -> Answer {
@@ -115,15 +111,18 @@ pub(crate) async fn discard(mut call: Call) -> Answer {
     let body: Option<DiscardBody> = call.optional_json().await?;
     let database = call.database()?;
     let reason = body.map(|body| body.reason).unwrap_or_default();
-    let given_up = match given_up(&call, &database).await? {
-        Some(given_up) => given_up,
-        None => GivenUp::of(find(&call).await?),
+    let (event_id, aggregate_id) = match find_discarded(&call, &database).await? {
+        Some(event) => (event.event_id, event.aggregate_id),
+        None => {
+            let letter = find(&call).await?;
+            (letter.event_id, letter.aggregate_id)
+        }
     };
     let action = Action::DiscardEvent {
-        handler: given_up.handler,
-        event_id: given_up.event_id,
-        event_position: given_up.event_position,
-        aggregate_id: given_up.aggregate_id,
+        handler: call.get(&path::HANDLER)?,
+        event_id,
+        event_position: call.get(&path::POSITION)?,
+        aggregate_id,
         reason,
     };
     let submitted = call.submit(database, action, None).await?;
@@ -132,27 +131,19 @@ pub(crate) async fn discard(mut call: Call) -> Answer {
 
 /// The discarded event, as the log keeps it.
 #[derive(Deserialize)]
-struct GivenUp {
+struct Discarded {
     handler: String,
     event_id: EventId,
     event_position: LogPosition,
     aggregate_id: String,
 }
 
-impl GivenUp {
-    fn of(letter: DeadLetter) -> Self {
-        Self {
-            handler: letter.handler,
-            event_id: letter.event_id,
-            event_position: letter.position,
-            aggregate_id: letter.aggregate_id,
-        }
-    }
-}
-
 /// The event that an earlier copy of this request discarded, whose letter is gone since. None if it
 /// was another event than the path's; the writer then refuses the key.
-async fn given_up(call: &Call, database: &DatabaseName) -> Result<Option<GivenUp>, Failure> {
+async fn find_discarded(
+    call: &Call,
+    database: &DatabaseName,
+) -> Result<Option<Discarded>, Failure> {
     let Some(receipt) = call.receipt_before(database).await? else {
         return Ok(None);
     };
@@ -161,10 +152,10 @@ async fn given_up(call: &Call, database: &DatabaseName) -> Result<Option<GivenUp
     }
     let reads = &call.api.reads;
     let event = reads.event(&receipt.stream, receipt.position).await?;
-    let given_up: GivenUp = event.data.read()?;
+    let event: Discarded = event.data.read()?;
     let (handler, position) = (call.get(&path::HANDLER)?, call.get(&path::POSITION)?);
-    let is_same = given_up.handler == handler && given_up.event_position == position;
-    Ok(is_same.then_some(given_up))
+    let is_same = event.handler == handler && event.event_position == position;
+    Ok(is_same.then_some(event))
 }
 
 /// The dead letter in the path, in the log of the live database.
@@ -173,12 +164,10 @@ async fn find(call: &Call) -> Result<DeadLetter, Failure> {
     let handler = call.get(&path::HANDLER)?;
     let position = call.get(&path::POSITION)?;
     let letters = call.api.reads.dead_letters(Some(&database)).await?;
-    letters
-        .into_iter()
-        .find(|letter| letter.handler == handler && letter.position == position)
-        .ok_or_else(|| {
-            Failure::not_found(format!(
-                "{handler} has no parked event at position {position}"
-            ))
-        })
+    let mut letters = letters.into_iter();
+    let letter = letters.find(|it| it.handler == handler && it.position == position);
+    letter.ok_or_else(|| {
+        let message = format!("{handler} has no parked event at position {position}");
+        Failure::not_found(message)
+    })
 }

@@ -115,7 +115,7 @@ fn change(
     index: usize,
     command: TransactionCommand,
 ) -> Result<InstanceChange, Failure> {
-    let refuse = |field: &str, rule: &str| {
+    let refuse = &|field: &str, rule: &str| {
         let path = format!("commands[{index}].{field}");
         let message = match rule {
             "required" => format!("{path} is missing"),
@@ -123,42 +123,33 @@ fn change(
         };
         call.given.shape(&path, rule, message)
     };
+    let missing = |field| move || refuse(field, "required");
     let id = command.id.as_deref().map(str::parse::<InstanceId>);
     let id = id
         .transpose()
         .map_err(|invalid| Failure::from(invalid).with("field", format!("commands[{index}].id")))?;
-    let class = command.class;
-    let needed_id = |id: Option<InstanceId>| id.ok_or_else(|| refuse("id", "required"));
-    let sequence = command.expected_seq.map(Sequence);
-    let needed_sequence = || sequence.ok_or_else(|| refuse("expected_seq", "required"));
+    let (class, data) = (command.class, command.data.map(|data| data.0));
+    let expected_seq = command.expected_seq.map(Sequence);
     match command.kind {
-        TransactionVerb::CreateInstance => {
-            if sequence.is_some() {
-                return Err(refuse("expected_seq", "unknown"));
-            }
-            let data = command.data.ok_or_else(|| refuse("data", "required"))?.0;
-            Ok(InstanceChange::CreateInstance { class, id, data })
+        TransactionVerb::CreateInstance if expected_seq.is_some() => {
+            Err(refuse("expected_seq", "unknown"))
         }
-        TransactionVerb::UpdateInstance => {
-            let data = command.data.ok_or_else(|| refuse("data", "required"))?.0;
-            let expected_seq = needed_sequence()?;
-            Ok(InstanceChange::UpdateInstance {
-                class,
-                id: needed_id(id)?,
-                data,
-                expected_seq,
-            })
-        }
-        TransactionVerb::DeleteInstance => {
-            if command.data.is_some() {
-                return Err(refuse("data", "unknown"));
-            }
-            let expected_seq = needed_sequence()?;
-            Ok(InstanceChange::DeleteInstance {
-                class,
-                id: needed_id(id)?,
-                expected_seq,
-            })
-        }
+        TransactionVerb::DeleteInstance if data.is_some() => Err(refuse("data", "unknown")),
+        TransactionVerb::CreateInstance => Ok(InstanceChange::CreateInstance {
+            class,
+            id,
+            data: data.ok_or_else(missing("data"))?,
+        }),
+        TransactionVerb::UpdateInstance => Ok(InstanceChange::UpdateInstance {
+            class,
+            data: data.ok_or_else(missing("data"))?,
+            expected_seq: expected_seq.ok_or_else(missing("expected_seq"))?,
+            id: id.ok_or_else(missing("id"))?,
+        }),
+        TransactionVerb::DeleteInstance => Ok(InstanceChange::DeleteInstance {
+            class,
+            expected_seq: expected_seq.ok_or_else(missing("expected_seq"))?,
+            id: id.ok_or_else(missing("id"))?,
+        }),
     }
 }

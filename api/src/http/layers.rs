@@ -18,6 +18,17 @@ use crate::http::{Service, call::RequestUuid, failure::Failure, head};
 
 const REQUEST_ID: &str = "x-request-id";
 
+/// The methods that metrics name.
+static METHODS: [Method; 7] = [
+    Method::GET,
+    Method::POST,
+    Method::PUT,
+    Method::DELETE,
+    Method::HEAD,
+    Method::OPTIONS,
+    Method::PATCH,
+];
+
 /// The outermost layer.
 pub(crate) async fn observe(
     State(service): State<Service>,
@@ -74,16 +85,8 @@ fn request_id(request: &Request) -> (HeaderValue, Uuid) {
 
 /// Unknown methods must not fill the metrics.
 fn method_label(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::DELETE => "DELETE",
-        Method::HEAD => "HEAD",
-        Method::OPTIONS => "OPTIONS",
-        Method::PATCH => "PATCH",
-        _ => "OTHER",
-    }
+    let known = METHODS.iter().find(|known| *known == method);
+    known.map_or("OTHER", Method::as_str)
 }
 
 /// The path is unknown. `OPTIONS *` concerns the whole service.

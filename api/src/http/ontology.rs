@@ -16,7 +16,7 @@ use crate::{
     http::{
         answer::{self, Answer},
         call::Call,
-        databases::written,
+        databases::answer_write,
         failure::Failure,
         parameters::{
             known::{self, Format},
@@ -25,7 +25,7 @@ use crate::{
         schema::Export,
         submit::Submitted,
     },
-    read::{classes::ClassRecord, reading::Reading, wait::Needs},
+    read::{classes::ClassRecord, wait::Needs},
 };
 
 /// A page of classes.
@@ -43,20 +43,19 @@ pub(crate) struct ClassPage<'a> {
 #[schemars(rename = "Class")]
 pub(crate) struct ClassSubject {
     ontology_id: ClassName,
+    #[serde(flatten)]
+    result: ClassResult,
+}
+
+/// The class part of a receipt.
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct ClassResult {
     class_id: ClassName,
+    #[serde(alias = "db_name")]
     database: DatabaseName,
     branch: BranchName,
     /// The number of instances that were deleted together with the class.
     #[serde(skip_serializing_if = "Option::is_none")]
-    deleted_instances: Option<u64>,
-}
-
-/// The class part of a receipt.
-#[derive(Deserialize)]
-struct ClassResult {
-    class_id: ClassName,
-    db_name: DatabaseName,
-    branch: BranchName,
     deleted_instances: Option<u64>,
 }
 
@@ -67,7 +66,7 @@ pub(crate) async fn create(mut call: Call) -> Answer {
     Class::create(&definition).map_err(|refusal| Failure::of_refusal(call.surface, refusal))?;
     let action = Action::CreateClass { branch, definition };
     let submitted = call.submit(database, action, None).await?;
-    class_written(&submitted, "class creation accepted", StatusCode::CREATED)
+    answer_class(&submitted, "class creation accepted", StatusCode::CREATED)
 }
 
 pub(crate) async fn update(mut call: Call) -> Answer {
@@ -88,7 +87,7 @@ pub(crate) async fn update(mut call: Call) -> Answer {
         expected_seq,
     };
     let submitted = call.submit(database, action, None).await?;
-    class_written(&submitted, "class update accepted", StatusCode::OK)
+    answer_class(&submitted, "class update accepted", StatusCode::OK)
 }
 
 pub(crate) async fn delete(call: Call) -> Answer {
@@ -104,27 +103,20 @@ pub(crate) async fn delete(call: Call) -> Answer {
         force,
     };
     let submitted = call.submit(database, action, None).await?;
-    class_written(&submitted, "class deletion accepted", StatusCode::OK)
+    answer_class(&submitted, "class deletion accepted", StatusCode::OK)
 }
 
-fn class_written(submitted: &Submitted, message: &str, finished: StatusCode) -> Answer {
+fn answer_class(submitted: &Submitted, message: &str, finished: StatusCode) -> Answer {
     let result: ClassResult = submitted.receipt.result.read()?;
     let subject = ClassSubject {
         ontology_id: result.class_id.clone(),
-        class_id: result.class_id,
-        database: result.db_name,
-        branch: result.branch,
-        deleted_instances: result.deleted_instances,
+        result,
     };
-    written(submitted, message, subject, finished)
+    answer_write(submitted, message, subject, finished)
 }
 
 pub(crate) async fn list(call: Call) -> Answer {
     let reading = call.reading(Needs::NOTHING).await?;
-    answer::json(StatusCode::OK, &page(&call, &reading).await?)
-}
-
-async fn page<'a>(call: &Call, reading: &'a Reading) -> Result<ClassPage<'a>, Failure> {
     let limit = call.get(&known::LIMIT)?;
     let offset = call.get(&known::OFFSET)?;
     let records = reading.class_records().await?;
@@ -132,9 +124,9 @@ async fn page<'a>(call: &Call, reading: &'a Reading) -> Result<ClassPage<'a>, Fa
     let total = records.len();
     let shown = records.into_iter().skip(offset).take(limit);
     let ontologies = shown
-        .map(|record| labelled(call, &schema, record))
+        .map(|record| labelled(&call, &schema, record))
         .collect::<Result<_, _>>()?;
-    Ok(ClassPage {
+    answer::ok(&ClassPage {
         total,
         ontologies,
         offset,
@@ -175,13 +167,10 @@ pub(crate) async fn schema(call: Call) -> Answer {
     let export = Export::of(&reading.snapshot.stream.database, &schema, &class);
     match format {
         Format::Owl => Ok(export.owl()),
-        Format::JsonLd => answer::json(StatusCode::OK, &export.json_ld()),
+        Format::JsonLd => answer::ok(&export.json_ld()),
         Format::Json => {
             let resolved = schema.resolved_definition(&class.id)?;
-            answer::json(
-                StatusCode::OK,
-                &resolved.as_ref().unwrap_or(&class.definition),
-            )
+            answer::ok(resolved.as_ref().unwrap_or(&class.definition))
         }
     }
 }

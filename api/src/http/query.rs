@@ -3,7 +3,6 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use axum::http::StatusCode;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -77,16 +76,18 @@ struct QueryFilter {
     value: Option<Json>,
 }
 
-/// The operator of a condition.
-#[derive(Deserialize, JsonSchema, Clone, Copy)]
+/// The operator of a condition, serialized as in a list's `filter`.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, PartialEq, Eq, Hash)]
 #[serde(rename_all = "snake_case")]
 enum OperatorWord {
     Eq,
     /// Not equal; instances without a value do not match.
     Ne,
     Gt,
+    #[serde(rename(serialize = "gte"))]
     Ge,
     Lt,
+    #[serde(rename(serialize = "lte"))]
     Le,
     /// `%` stands for any text, `_` for one character.
     Like,
@@ -150,14 +151,13 @@ pub(crate) async fn query(mut call: Call) -> Answer {
     let found = reading.list(search, None).await;
     let found = found.map_err(|error| unlisted(error, &call))?;
     let results = found.items.iter().map(|item| row(class, &shown, item));
-    let answer = QueryAnswer {
+    answer::ok(&QueryAnswer {
         results: results.collect::<Result<_, _>>()?,
         total: found.total,
         limit,
         offset,
         query: &written,
-    };
-    answer::json(StatusCode::OK, &answer)
+    })
 }
 
 fn window(call: &Call, body: &QueryBody) -> Result<(usize, usize), Failure> {
@@ -225,27 +225,14 @@ fn condition(call: &Call, index: usize, filter: &QueryFilter) -> Result<Json, Fa
         let message = format!("{field} {message}");
         Err(call.given.shape_of(&field, rule, value, message))
     };
-    let operator = match filter.operator {
-        OperatorWord::IsNull => "is_null",
-        OperatorWord::IsNotNull => "is_not_null",
-        OperatorWord::Eq => "eq",
-        OperatorWord::Ne => "ne",
-        OperatorWord::Gt => "gt",
-        OperatorWord::Ge => "gte",
-        OperatorWord::Lt => "lt",
-        OperatorWord::Le => "lte",
-        OperatorWord::Like => "like",
-        OperatorWord::In => "in",
-        OperatorWord::NotIn => "not_in",
-    };
-    let given = filter.value.as_ref().filter(|value| !value.is_null());
-    match (operator, given) {
-        ("is_null" | "is_not_null", Some(value)) => {
+    let value = filter.value.as_ref().filter(|value| !value.is_null());
+    match (filter.operator, value) {
+        (OperatorWord::IsNull | OperatorWord::IsNotNull, Some(value)) => {
             let message = "must be left out: is_null and is_not_null take no value";
             wrong("exclusive", value.to_shown(), message)
         }
-        ("is_null", None) => Ok(json!({"exists": false}).into()),
-        ("is_not_null", None) => Ok(json!({"exists": true}).into()),
+        (OperatorWord::IsNull, None) => Ok(json!({"exists": false}).into()),
+        (OperatorWord::IsNotNull, None) => Ok(json!({"exists": true}).into()),
         (_, None) => {
             let message = "is missing; to find instances without a value, use is_null";
             wrong("required", Value::Null, message)
@@ -278,10 +265,11 @@ fn shown(call: &Call, class: &Class, body: &QueryBody) -> Result<Shown, Failure>
         }
         return Ok(Shown::Selected(selected));
     }
-    if body.class_id.is_some() {
-        return Ok(Shown::All(HashMap::new()));
-    }
-    Ok(Shown::All(labels(class, call.language())))
+    let names = match body.class_id {
+        Some(_) => HashMap::new(),
+        None => labels(class, call.language()),
+    };
+    Ok(Shown::All(names))
 }
 
 /// The labels, in a language, that only one property has.

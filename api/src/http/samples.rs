@@ -1,7 +1,5 @@
 //! The values that occur in a class, as an answer.
 
-use axum::http::StatusCode;
-
 use crate::{
     http::{
         answer::{self, Answer},
@@ -18,5 +16,5 @@ pub(crate) async fn sample_values(call: Call) -> Answer {
     let class = reading.class(&class_name).await?;
     let property = call.get(&known::PROPERTY)?;
     let sample = reading.sample(&class, property, limit).await?;
-    answer::json(StatusCode::OK, &sample)
+    answer::ok(&sample)
 }
