@@ -15,14 +15,14 @@ use crate::{
 };
 
 pub(crate) async fn status(call: Call) -> Answer {
-    let receipt = receipt(&call).await?;
+    let receipt = find_receipt(&call).await?;
     let status = call.api.reads.command_status(&receipt).await?;
-    let result = result(&receipt, &status)?;
-    answer::ok(&shape(&receipt, &status, &result))
+    let result = describe_result(&receipt, &status)?;
+    answer::ok(&show(&receipt, &status, &result))
 }
 
 /// The receipt of the command in the path after `commands`.
-pub(crate) async fn receipt(call: &Call) -> Result<Receipt, Failure> {
+pub(crate) async fn find_receipt(call: &Call) -> Result<Receipt, Failure> {
     let command = call.get(&path::COMMAND)?;
     let receipt = call.api.engine.writer.receipt(command).await?;
     receipt.ok_or_else(|| {
@@ -32,12 +32,19 @@ pub(crate) async fn receipt(call: &Call) -> Result<Receipt, Failure> {
 }
 
 /// The JSON text of a status as `CommandResult`.
-pub(crate) fn text(receipt: &Receipt, status: &CommandStatus) -> Result<String, serde_json::Error> {
-    let result = result(receipt, status)?;
-    serde_json::to_string(&shape(receipt, status, &result))
+pub(crate) fn write(
+    receipt: &Receipt,
+    status: &CommandStatus,
+) -> Result<String, serde_json::Error> {
+    let result = describe_result(receipt, status)?;
+    serde_json::to_string(&show(receipt, status, &result))
 }
 
-fn shape<'a>(receipt: &Receipt, status: &'a CommandStatus, result: &'a Json) -> CommandResult<'a> {
+fn describe<'a>(
+    receipt: &Receipt,
+    status: &'a CommandStatus,
+    result: &'a Json,
+) -> CommandResult<'a> {
     let parked = (status.state == State::Retrying).then(|| status.parked.clone());
     CommandResult {
         command_id: receipt.command_id,
@@ -66,7 +73,7 @@ struct UnderWay<'a> {
 }
 
 /// The result of a complete command, otherwise its progress.
-fn result(receipt: &Receipt, status: &CommandStatus) -> Result<Json, serde_json::Error> {
+fn describe_result(receipt: &Receipt, status: &CommandStatus) -> Result<Json, serde_json::Error> {
     if status.state == State::Completed {
         return Ok(receipt.result.clone());
     }

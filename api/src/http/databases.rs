@@ -156,7 +156,7 @@ pub(crate) async fn list(call: Call) -> Answer {
     let engine = &call.api.engine;
     let (databases, damaged) = engine.writer.databases().await?;
     let live = databases.into_iter().map(|it| {
-        let summary = summary(&it.stream.database, it.end, &it.database);
+        let summary = summarise(&it.stream.database, it.end, &it.database);
         (it.stream.database, ListedDatabase::Whole(summary))
     });
     let damaged = damaged.into_iter().map(|(name, refusal)| {
@@ -240,14 +240,14 @@ pub(crate) async fn get(call: Call) -> Answer {
     let reading = call.reading_main(Needs::BOTH).await?;
     let snapshot = reading.database().await?;
     let name = &snapshot.stream.database;
-    let summary = summary(name, snapshot.end, &snapshot.database);
+    let summary = summarise(name, snapshot.end, &snapshot.database);
     let contents = DatabaseContents {
         exists: true,
         description: &snapshot.database.description,
         options: snapshot.database.options.as_ref(),
         branches: snapshot.branches.keys().collect(),
     };
-    let state = progress(&reading, &snapshot).await?;
+    let state = measure(&reading, &snapshot).await?;
     let data = DatabaseDescription {
         summary: &summary,
         contents: &contents,
@@ -262,7 +262,7 @@ pub(crate) async fn get(call: Call) -> Answer {
     answer::success("the database", data)
 }
 
-async fn progress(reading: &Reading, snapshot: &Snapshot) -> Result<DatabaseProgress, Failure> {
+async fn measure(reading: &Reading, snapshot: &Snapshot) -> Result<DatabaseProgress, Failure> {
     let sinks = reading.sinks().await?;
     let schema = reading.schema().await?;
     let counts = reading.counts(&schema).await?;
@@ -282,7 +282,7 @@ async fn progress(reading: &Reading, snapshot: &Snapshot) -> Result<DatabaseProg
     })
 }
 
-fn summary(name: &DatabaseName, end: LogPosition, database: &DatabaseState) -> DatabaseSummary {
+fn summarise(name: &DatabaseName, end: LogPosition, database: &DatabaseState) -> DatabaseSummary {
     DatabaseSummary {
         name: name.clone(),
         label: name.clone(),

@@ -66,16 +66,16 @@ struct Asked<'a> {
 
 pub(crate) async fn list(call: Call) -> Answer {
     let class_name = call.get(&path::CLASS)?;
-    let asked = asked(&call)?;
+    let asked = read_query(&call)?;
     let cursor = call.cursor()?;
     let given = asked.given(&call, cursor.as_ref())?;
-    let reading = reading(&call, given.as_ref()).await?;
+    let reading = read_at(&call, given.as_ref()).await?;
     let class = reading.class(&class_name).await?;
     let scope = asked.scope(&call, &reading, &class);
     let place = cursor.map(|cursor| scope.open(cursor)).transpose()?;
     let search = asked.search(&class, place)?;
     let found = reading.list(search, given).await;
-    let found = found.map_err(|error| unlisted(error, &call))?;
+    let found = found.map_err(|error| explain(error, &call))?;
     let frame = call.frame(&reading);
     let items = found.items.iter();
     let instances = items.filter_map(|item| frame.instance(item, Some(&class)));
@@ -91,7 +91,7 @@ pub(crate) async fn list(call: Call) -> Answer {
 }
 
 /// The reading of a list, at the position of its cursor.
-async fn reading(call: &Call, given: Option<&Cursor>) -> Result<Reading, Failure> {
+async fn read_at(call: &Call, given: Option<&Cursor>) -> Result<Reading, Failure> {
     if let Some(given) = given {
         // Another process may have issued the cursor.
         let (writer, database) = (&call.api.engine.writer, call.database()?);
@@ -102,20 +102,20 @@ async fn reading(call: &Call, given: Option<&Cursor>) -> Result<Reading, Failure
     let reading = call.reading_pinned(Needs::DOCUMENTS, pinned).await?;
     let asked = as_of.and_then(position);
     if pinned.is_some() && (reading.as_of != pinned || asked.is_some_and(|it| pinned != Some(it))) {
-        return Err(not_a_cursor(call));
+        return Err(refuse_cursor(call));
     }
     Ok(reading)
 }
 
 /// The failure of a list. An unknown cursor is named.
-pub(crate) fn unlisted(error: Unlisted, call: &Call) -> Failure {
+pub(crate) fn explain(error: Unlisted, call: &Call) -> Failure {
     match error {
-        Unlisted::UnknownCursor => not_a_cursor(call),
+        Unlisted::UnknownCursor => refuse_cursor(call),
         Unlisted::Refused(refusal) => refusal.into(),
     }
 }
 
-fn not_a_cursor(call: &Call) -> Failure {
+fn refuse_cursor(call: &Call) -> Failure {
     token::refuse(call.written(&known::CURSOR).unwrap_or_default())
 }
 
@@ -128,7 +128,7 @@ impl Asked<'_> {
     ) -> Result<Option<Cursor>, Failure> {
         let is_ours = self.order.is_some() || call.written(&known::AS_OF).is_some();
         let cursor = cursor.filter(|_| is_ours);
-        let given = cursor.map(|it| Cursor::parse(&it.place).ok_or_else(|| not_a_cursor(call)));
+        let given = cursor.map(|it| Cursor::parse(&it.place).ok_or_else(|| refuse_cursor(call)));
         given.transpose()
     }
 
@@ -165,7 +165,7 @@ impl Asked<'_> {
     }
 }
 
-fn asked(call: &Call) -> Result<Asked<'_>, Failure> {
+fn read_query(call: &Call) -> Result<Asked<'_>, Failure> {
     let text = call.get(&known::SEARCH)?;
     let asked = Asked {
         text: text.filter(|text| !text.trim().is_empty()),
@@ -190,7 +190,7 @@ pub(crate) async fn count(call: Call) -> Answer {
     let count = InstanceCount {
         status: Success::Success,
         class_id: &class.id,
-        count: count.map_err(|error| unlisted(error, &call))?,
+        count: count.map_err(|error| explain(error, &call))?,
     };
     answer::ok(&count)
 }

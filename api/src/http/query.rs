@@ -21,7 +21,7 @@ use crate::{
         bodies::given,
         call::Call,
         failure::Failure,
-        lists::unlisted,
+        lists::explain,
         parameters::{
             Parameter, Whole,
             known::{INSTANCE_OFFSET, LIMIT},
@@ -134,23 +134,23 @@ pub(crate) async fn query(mut call: Call) -> Answer {
     call.database()?;
     call.branch()?;
     let (body, written): (QueryBody, Json) = call.json_as_written().await?;
-    let (limit, offset) = window(&call, &body)?;
+    let (limit, offset) = check_window(&call, &body)?;
     let reading = call.reading(Needs::DOCUMENTS).await?;
     let schema = reading.schema().await?;
-    let class = class(&call, &schema, &body)?;
+    let class = find_class(&call, &schema, &body)?;
     let search = Search {
         class: class.id.clone(),
         text: None,
-        filters: filters(&call, class, &body.filters)?,
-        order: order(&call, class, &body)?,
+        filters: read_filters(&call, class, &body.filters)?,
+        order: read_order(&call, class, &body)?,
         cursor: None,
         offset,
         limit,
     };
-    let shown = shown(&call, class, &body)?;
+    let shown = choose(&call, class, &body)?;
     let found = reading.list(search, None).await;
-    let found = found.map_err(|error| unlisted(error, &call))?;
-    let results = found.items.iter().map(|item| row(class, &shown, item));
+    let found = found.map_err(|error| explain(error, &call))?;
+    let results = found.items.iter().map(|item| render(class, &shown, item));
     answer::ok(&QueryAnswer {
         results: results.collect::<Result<_, _>>()?,
         total: found.total,
@@ -160,7 +160,7 @@ pub(crate) async fn query(mut call: Call) -> Answer {
     })
 }
 
-fn window(call: &Call, body: &QueryBody) -> Result<(usize, usize), Failure> {
+fn check_window(call: &Call, body: &QueryBody) -> Result<(usize, usize), Failure> {
     let within = |parameter: &Parameter<Whole>, given: Option<u64>| {
         let number = parameter.kind.bounded(parameter.name, given);
         number.map_err(|message| {
@@ -174,7 +174,7 @@ fn window(call: &Call, body: &QueryBody) -> Result<(usize, usize), Failure> {
     ))
 }
 
-fn class<'schema>(
+fn find_class<'schema>(
     call: &Call,
     schema: &'schema Schema,
     body: &QueryBody,
@@ -209,17 +209,17 @@ fn class<'schema>(
     }
 }
 
-fn filters(call: &Call, class: &Class, given: &[QueryFilter]) -> Result<Vec<Filter>, Failure> {
+fn read_filters(call: &Call, class: &Class, given: &[QueryFilter]) -> Result<Vec<Filter>, Failure> {
     let mut filters = Vec::with_capacity(given.len());
     for (index, filter) in given.iter().enumerate() {
-        let condition = condition(call, index, filter)?;
+        let condition = read_condition(call, index, filter)?;
         filters.extend(Filter::parse(class, &filter.field, &condition)?);
     }
     Ok(filters)
 }
 
 /// A condition in the form of a list's `filter`.
-fn condition(call: &Call, index: usize, filter: &QueryFilter) -> Result<Json, Failure> {
+fn read_condition(call: &Call, index: usize, filter: &QueryFilter) -> Result<Json, Failure> {
     let wrong = |rule: &str, value: Value, message: &str| {
         let field = format!("filters[{index}].value");
         let message = format!("{field} {message}");
@@ -241,7 +241,7 @@ fn condition(call: &Call, index: usize, filter: &QueryFilter) -> Result<Json, Fa
     }
 }
 
-fn order(call: &Call, class: &Class, body: &QueryBody) -> Result<Option<Order>, Failure> {
+fn read_order(call: &Call, class: &Class, body: &QueryBody) -> Result<Option<Order>, Failure> {
     let descending = body.order_direction == Some(Direction::Desc);
     match body.order_by.as_deref() {
         Some("") => {
@@ -256,7 +256,7 @@ fn order(call: &Call, class: &Class, body: &QueryBody) -> Result<Option<Order>, 
     }
 }
 
-fn shown(call: &Call, class: &Class, body: &QueryBody) -> Result<Shown, Failure> {
+fn choose(call: &Call, class: &Class, body: &QueryBody) -> Result<Shown, Failure> {
     if let Some(select) = &body.select {
         let mut selected = Vec::with_capacity(select.len());
         for key in select.iter().filter(|key| !ALWAYS.contains(&key.as_str())) {
@@ -267,13 +267,13 @@ fn shown(call: &Call, class: &Class, body: &QueryBody) -> Result<Shown, Failure>
     }
     let names = match body.class_id {
         Some(_) => HashMap::new(),
-        None => labels(class, call.language()),
+        None => list_labels(class, call.language()),
     };
     Ok(Shown::All(names))
 }
 
 /// The labels, in a language, that only one property has.
-fn labels(class: &Class, language: Option<&str>) -> HashMap<String, String> {
+fn list_labels(class: &Class, language: Option<&str>) -> HashMap<String, String> {
     let properties = class.properties().iter();
     let properties = properties.map(|it| (it.name.as_str(), it.label.get(language)));
     let relationships = class.relationships().iter();
@@ -289,7 +289,7 @@ fn labels(class: &Class, language: Option<&str>) -> HashMap<String, String> {
         .collect()
 }
 
-fn row(class: &Class, shown: &Shown, item: &State) -> Result<IndexMap<String, Json>, Failure> {
+fn render(class: &Class, shown: &Shown, item: &State) -> Result<IndexMap<String, Json>, Failure> {
     let data = item.data.as_ref().map(Json::read::<IndexMap<String, Json>>);
     let mut data = data.transpose()?.unwrap_or_default();
     let [id, kind] = ALWAYS.map(str::to_owned);

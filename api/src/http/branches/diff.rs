@@ -43,14 +43,14 @@ pub(crate) struct DiffAnswer<'a> {
 /// `/branches/{a}/diff?against=b`
 pub(crate) async fn diff(call: Call) -> Answer {
     let branch = call.get(&path::BRANCH)?;
-    let against = against(&call)?;
+    let against = parse_against(&call)?;
     show(&call, branch, against).await
 }
 
 /// oms: `/version/{db}/diff?from=&to=`
 pub(crate) async fn between(call: Call) -> Answer {
-    let to = named(&call, &known::TO, &known::TO_REF)?;
-    let from = named(&call, &known::FROM, &known::FROM_REF)?;
+    let to = require_branch(&call, &known::TO, &known::TO_REF)?;
+    let from = require_branch(&call, &known::FROM, &known::FROM_REF)?;
     let against = if call.get(&known::DIRECT)? {
         Against::Branch(from)
     } else {
@@ -64,10 +64,10 @@ async fn show(call: &Call, branch: BranchName, against: Option<Against>) -> Answ
     let limit = call.get(&known::DIFF_LIMIT)?;
     let cursor = call.cursor()?;
     let standing = call.standing(&database).await?;
-    let class = class(call, &standing.snapshot, &branch)?;
+    let class = resolve_class(call, &standing.snapshot, &branch)?;
     let scope = scope(call, &standing.snapshot, &branch, class.as_ref());
     let cursor = cursor.map(|cursor| scope.open(cursor)).transpose()?;
-    let place = cursor.map(|text| parse_place(&text).ok_or_else(|| not_ours(call)));
+    let place = cursor.map(|text| parse_place(&text).ok_or_else(|| refuse_cursor(call)));
     let (as_of, after) = match place.transpose()? {
         None => (standing.as_of, None),
         // Later pages show the state of the first one.
@@ -78,7 +78,7 @@ async fn show(call: &Call, branch: BranchName, against: Option<Against>) -> Answ
         let writer = &call.api.engine.writer;
         let known = writer.snapshot_reaching(&database, position).await?;
         if position >= known.end {
-            return Err(not_ours(call));
+            return Err(refuse_cursor(call));
         }
     }
     let comparison = Comparison {
@@ -121,7 +121,7 @@ fn scope(
         .with_option(class.map(ClassName::as_str))
 }
 
-fn against(call: &Call) -> Result<Option<Against>, Failure> {
+fn parse_against(call: &Call) -> Result<Option<Against>, Failure> {
     let name = call.get(&known::AGAINST)?;
     let is_direct = call.get(&known::DIRECT)?;
     match (name, call.get(&known::FROM_POSITION)?) {
@@ -140,7 +140,7 @@ fn against(call: &Call) -> Result<Option<Against>, Failure> {
 }
 
 /// The requested class, by id or label.
-fn class(
+fn resolve_class(
     call: &Call,
     snapshot: &Snapshot,
     branch: &BranchName,
@@ -156,7 +156,7 @@ fn class(
 }
 
 /// A branch in the query, which must exist, under one of two names.
-fn named(
+fn require_branch(
     call: &Call,
     name: &Parameter<Branch>,
     older: &Parameter<Branch>,
@@ -168,7 +168,7 @@ fn named(
     })
 }
 
-fn not_ours(call: &Call) -> Failure {
+fn refuse_cursor(call: &Call) -> Failure {
     token::refuse(call.written(&known::NEXT).unwrap_or_default())
 }
 

@@ -96,9 +96,7 @@ impl<'a> Assembly<'a> {
         let live = shown.filter(|_| !tombstoned);
         let class = self.schema.get(&reached.at.class).map(|class| &**class);
         let asked = self.walked.from_graph || self.walked.documents.is_some();
-        let name = (!tombstoned)
-            .then(|| named(reached, shown, names))
-            .flatten();
+        let name = (!tombstoned).then(|| name(reached, shown, names)).flatten();
         GraphNode {
             id,
             class: reached.at.class.as_str(),
@@ -222,7 +220,7 @@ fn summarise(nodes: &[GraphNode<'_>]) -> IndexSummary {
 }
 
 /// The name of an instance, by the naming property of its class.
-fn named(
+fn name(
     reached: &Reached,
     shown: Option<&State>,
     names: &HashMap<&str, Option<&str>>,

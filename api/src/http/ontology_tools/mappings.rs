@@ -144,7 +144,7 @@ pub(crate) async fn download_mappings(call: Call) -> Answer {
 pub(crate) async fn export_mappings(call: Call) -> Answer {
     let reading = call.reading(Needs::NOTHING).await?;
     let schema = reading.schema().await?;
-    let sequences = sequences(&reading).await?;
+    let sequences = list_sequences(&reading).await?;
     let classes = schema.iter_declared().map(|class| ClassLabels {
         labels: class.own_labels(),
         event_sequence: sequences.get(&class.id).copied(),
@@ -171,7 +171,7 @@ pub(crate) async fn delete_mappings(call: Call) -> Answer {
     let reading = call.reading(Needs::NOTHING).await?;
     let now = reading.schema().await?;
     let ids: Vec<&ClassName> = now.iter_declared().map(|class| &class.id).collect();
-    let before = receipts(&call, &ids).await?;
+    let before = recall(&call, &ids).await?;
     // A repeated request concerns the classes at the time of the first one.
     let then = schema_before(&call, &before).await?;
     let mut wanted = Vec::with_capacity(ids.len());
@@ -257,12 +257,12 @@ async fn plan(call: &Call, wanted: Vec<Wanted>) -> Result<Vec<Change>, Failure> 
         return Err(Failure::new(ErrorCode::EventIdReused, message));
     }
     let ids: Vec<&ClassName> = wanted.iter().map(|(labels, _)| &labels.class_id).collect();
-    let before = receipts(call, &ids).await?;
+    let before = recall(call, &ids).await?;
     let done = before.iter().rposition(Option::is_some);
     let then = schema_before(call, &before).await?;
     let reading = call.reading(Needs::NOTHING).await?;
     let schema = reading.schema().await?;
-    let sequences = sequences(&reading).await?;
+    let sequences = list_sequences(&reading).await?;
     let mut changes = Vec::new();
     for (index, ((labels, read), receipt)) in wanted.into_iter().zip(before).enumerate() {
         if let Some(receipt) = receipt {
@@ -278,7 +278,7 @@ async fn plan(call: &Call, wanted: Vec<Wanted>) -> Result<Vec<Change>, Failure> 
         let class = schema.get_declared(&labels.class_id);
         let (class, known) = class
             .zip(sequences.get(&labels.class_id))
-            .ok_or_else(|| no_class(&labels.class_id))?;
+            .ok_or_else(|| refuse_class(&labels.class_id))?;
         if let Some(patch) = relabel(call, class, &labels)? {
             changes.push(Change {
                 class: labels.class_id,
@@ -291,7 +291,7 @@ async fn plan(call: &Call, wanted: Vec<Wanted>) -> Result<Vec<Change>, Failure> 
 }
 
 /// The first answer to this request for each of these classes.
-async fn receipts(call: &Call, classes: &[&ClassName]) -> Result<Vec<Option<Receipt>>, Failure> {
+async fn recall(call: &Call, classes: &[&ClassName]) -> Result<Vec<Option<Receipt>>, Failure> {
     let database = call.database()?;
     let mut receipts = Vec::with_capacity(classes.len());
     for class in classes {
@@ -345,7 +345,7 @@ async fn change_again(
 }
 
 /// The sequence of each class.
-async fn sequences(reading: &Reading) -> Result<HashMap<ClassName, Sequence>, Failure> {
+async fn list_sequences(reading: &Reading) -> Result<HashMap<ClassName, Sequence>, Failure> {
     let records = reading.class_records().await?.into_iter();
     records
         .map(|record| Ok((record.id()?, record.event_sequence)))
@@ -363,7 +363,7 @@ fn relabel(call: &Call, class: &Class, labels: &Labels) -> Result<Option<Json>, 
     Ok((patched.own_labels() != class.own_labels()).then_some(patch))
 }
 
-fn no_class(class: &ClassName) -> Failure {
+fn refuse_class(class: &ClassName) -> Failure {
     let message = format!("there is no class {class} on this branch");
     Failure::new(ErrorCode::NotFound, message).with("class_id", class.as_str())
 }

@@ -117,10 +117,10 @@ pub(crate) async fn analyze(call: Call) -> Answer {
         status: Success::Success,
         message: "the network of relationships is analysed",
         network_health: quality.health(),
-        statistics: statistics(&schema, &network),
+        statistics: count(&schema, &network),
         quality_metrics: quality,
-        recommendations: recommendations(&network),
-        classes: classes(&schema, call.language()),
+        recommendations: recommend(&network),
+        classes: list_classes(&schema, call.language()),
         edges: &network.edges,
         components: &network.components,
         cycles: &network.cycles.cycles,
@@ -134,7 +134,7 @@ pub(crate) async fn analyze(call: Call) -> Answer {
     answer::ok(&answer)
 }
 
-fn classes<'a>(schema: &'a Schema, language: Option<&str>) -> Vec<NetworkClass<'a>> {
+fn list_classes<'a>(schema: &'a Schema, language: Option<&str>) -> Vec<NetworkClass<'a>> {
     schema
         .iter_declared()
         .map(|class| NetworkClass {
@@ -146,7 +146,7 @@ fn classes<'a>(schema: &'a Schema, language: Option<&str>) -> Vec<NetworkClass<'
         .collect()
 }
 
-fn statistics(schema: &Schema, network: &Network) -> Statistics {
+fn count(schema: &Schema, network: &Network) -> Statistics {
     let classes = schema.iter_declared().count();
     let predicates: BTreeSet<_> = network.edges.iter().map(|edge| &edge.predicate).collect();
     // Two ends per relationship, in hundredths, without a float.
@@ -202,7 +202,7 @@ fn find<'a>(network: &'a Network, code: &str) -> Vec<RelationshipIssue<'a>> {
         .collect()
 }
 
-fn recommendations(network: &Network) -> Vec<Recommendation> {
+fn recommend(network: &Network) -> Vec<Recommendation> {
     let recommend = |priority, message| Recommendation { priority, message };
     let mut recommendations: Vec<Recommendation> = (network.contradictions.iter())
         .map(|(_, it)| recommend(Priority::High, it.message.clone()))

@@ -24,9 +24,9 @@ use crate::{
 const HEARD: usize = 4 << 10;
 
 pub(crate) async fn events(call: Call) -> Answer {
-    let receipt = commands::receipt(&call).await?;
+    let receipt = commands::find_receipt(&call).await?;
     if let Some(seen) = call.get(&LAST_EVENT_ID)? {
-        let [before, after] = [false, true].map(|is_final| place(&receipt, is_final));
+        let [before, after] = [false, true].map(|is_final| place_after(&receipt, is_final));
         let text = seen.to_str().unwrap_or_default();
         match position(text) {
             // This tells a browser not to reconnect.
@@ -36,7 +36,7 @@ pub(crate) async fn events(call: Call) -> Answer {
         }
     }
     // A client that reconnects before an event gets the current status, as at first.
-    let statuses = statuses(call.api.reads.follow(receipt).await?);
+    let statuses = follow(call.api.reads.follow(receipt).await?);
     let events = statuses.map(|(place, text)| {
         let event = Event::default().event("status");
         event.id(place.to_string()).data(text)
@@ -45,19 +45,19 @@ pub(crate) async fn events(call: Call) -> Answer {
 }
 
 /// The statuses of a command as `CommandResult`, each with the event id after it.
-fn statuses(following: Following) -> impl Stream<Item = (LogPosition, String)> {
+fn follow(following: Following) -> impl Stream<Item = (LogPosition, String)> {
     stream::unfold(following, |mut following| async move {
         let status = following.next().await?;
-        let text = commands::text(&following.receipt, &status)
+        let text = commands::write(&following.receipt, &status)
             .inspect_err(|error| tracing::error!(%error, "a status could not be written"))
             .ok()?;
-        let place = place(&following.receipt, status.state.is_final());
+        let place = place_after(&following.receipt, status.state.is_final());
         Some(((place, text), following))
     })
 }
 
 /// After its last event, once nothing will change; before that, at the command.
-fn place(receipt: &Receipt, is_final: bool) -> LogPosition {
+fn place_after(receipt: &Receipt, is_final: bool) -> LogPosition {
     if is_final {
         receipt.last.next()
     } else {
@@ -69,12 +69,12 @@ pub(crate) async fn socket(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     call: Call,
 ) -> Answer {
-    let receipt = commands::receipt(&call).await?;
+    let receipt = commands::find_receipt(&call).await?;
     let upgrade = upgrade.map_err(|rejection| {
         let message = format!("this path is for WebSockets: {rejection}");
         Failure::new(ErrorCode::InvalidRequest, message)
     })?;
-    let statuses = statuses(call.api.reads.follow(receipt).await?);
+    let statuses = follow(call.api.reads.follow(receipt).await?);
     let texts = statuses.map(|(_, text)| text);
     let ending = call.ending.clone();
     Ok(upgrade
