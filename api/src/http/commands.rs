@@ -40,11 +40,7 @@ pub(crate) fn write(
     serde_json::to_string(&show(receipt, status, &result))
 }
 
-fn describe<'a>(
-    receipt: &Receipt,
-    status: &'a CommandStatus,
-    result: &'a Json,
-) -> CommandResult<'a> {
+fn show<'a>(receipt: &Receipt, status: &'a CommandStatus, result: &'a Json) -> CommandResult<'a> {
     let parked = (status.state == State::Retrying).then(|| status.parked.clone());
     CommandResult {
         command_id: receipt.command_id,

@@ -111,12 +111,12 @@ pub(crate) async fn discard(mut call: Call) -> Answer {
     let body: Option<DiscardBody> = call.optional_json().await?;
     let database = call.database()?;
     let reason = body.map(|body| body.reason).unwrap_or_default();
-    let (event_id, aggregate_id) = match find_discarded(&call, &database).await? {
-        Some(event) => (event.event_id, event.aggregate_id),
-        None => {
-            let letter = find(&call).await?;
-            (letter.event_id, letter.aggregate_id)
-        }
+    let discarded = find_discarded(&call, &database).await?;
+    let (event_id, aggregate_id) = if let Some(event) = discarded {
+        (event.event_id, event.aggregate_id)
+    } else {
+        let letter = find(&call).await?;
+        (letter.event_id, letter.aggregate_id)
     };
     let action = Action::DiscardEvent {
         handler: call.get(&path::HANDLER)?,

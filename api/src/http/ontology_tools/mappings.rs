@@ -336,11 +336,12 @@ async fn change_again(
     let event: ClassEvent = event.data.read()?;
     let class = event.class.unwrap_or_else(Json::null);
     let class = Class::parse_stored(event.class_id, &class)?;
-    let written = receipt.sequence.map_or(0, |sequence| sequence.0);
+    let written = receipt.sequence.unwrap_or_default();
+    let before = Sequence(written.0.saturating_sub(1));
     Ok(Change {
         patch: class.label_patch(labels)?,
         class: class.id,
-        expected: read.unwrap_or(Sequence(written.saturating_sub(1))),
+        expected: read.unwrap_or(before),
     })
 }
 
