@@ -3,10 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Display;
-
 use indexmap::IndexMap;
-use serde::{Serialize, Serializer};
 use serde_json::{Value, value::RawValue};
 use spice_core::{
     json::Json,
@@ -15,7 +12,7 @@ use spice_core::{
     query::Conditions,
 };
 
-use spice_import::{Kind, classes};
+use spice_import::{Kind, kinds};
 
 use crate::failure::usage;
 
@@ -27,7 +24,7 @@ const SIGNS: [(&str, &str); 7] = [
     (">", "gt"),
     ("<", "lt"),
     ("~", "like"),
-    ("=", "="),
+    ("=", EQUALS),
 ];
 
 /// The long help of `--filter`.
@@ -45,71 +42,14 @@ its spaces and commas are kept, and it is a text even if it looks like a number:
 code=in('\"5\",\"a,b\"'). The property's type in the class determines how a value is read. Use single quotes around a
 condition, so that the shell does not interpret < > ! ? and \".";
 
-/// A condition on a property.
-enum Condition {
-    /// Equals this value.
-    Equals(Json),
-    /// Operators with their operands, by their api names.
-    Operators(IndexMap<String, Json>),
-}
+/// The operators on one property, by their api names, with their operands.
+type Operators = IndexMap<String, Json>;
 
-impl Condition {
-    fn of(sign: &str, operand: Json) -> Self {
-        Self::Operators([(sign.to_owned(), operand)].into())
-    }
-
-    /// Reads a condition in the form of the api.
-    fn read(written: &Json) -> anyhow::Result<Self> {
-        if !written.as_str().starts_with('{') {
-            return Ok(Self::Equals(written.clone()));
-        }
-        let operators: Conditions = written.read()?;
-        let operators = operators.iter();
-        Ok(Self::Operators(
-            operators
-                .map(|(sign, operand)| (sign.to_owned(), operand.clone()))
-                .collect(),
-        ))
-    }
-}
-
-impl Serialize for Condition {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Equals(value) => value.serialize(serializer),
-            Self::Operators(operators) => operators.serialize(serializer),
-        }
-    }
-}
-
-type Filter = IndexMap<String, Condition>;
+/// The operator of a condition that is only a value. In the api it has no name.
+const EQUALS: &str = "=";
 
 /// Names of the id, which is a text.
 const IDS: [&str; 2] = ["_id", "instance_id"];
-
-/// How the operands of a class's properties are written.
-struct Operands<'a> {
-    class: &'a Class,
-    kinds: IndexMap<PropertyName, Kind>,
-}
-
-impl<'a> Operands<'a> {
-    fn new(schema: &Schema, class: &'a Class) -> serde_json::Result<Self> {
-        let members = classes::members(schema, class)?;
-        let kind = |name: &PropertyName| {
-            let declared = members.get(name).map(|member| &member.fields);
-            (name.clone(), Kind::of(schema, class, name, declared))
-        };
-        Ok(Self {
-            kinds: class.names().map(kind).collect(),
-            class,
-        })
-    }
-
-    fn kind(&self, property: &str) -> Option<&Kind> {
-        self.kinds.get(self.class.resolve(property)?)
-    }
-}
 
 /// Combines all conditions to one filter of the api. Values have the type of their property and
 /// keep their digits.
@@ -118,26 +58,47 @@ pub(crate) fn conditions(
     schema: &Schema,
     class: Option<&Class>,
 ) -> anyhow::Result<Option<Box<RawValue>>> {
-    let operands = class.map(|class| Operands::new(schema, class));
-    let operands = operands.transpose()?;
-    let mut filter = Filter::new();
+    let kinds = class.map(|class| kinds(schema, class)).transpose()?;
+    let kind = |property: &str| kinds.as_ref()?.get(class?.resolve(property)?);
+    let mut filter: IndexMap<String, Operators> = IndexMap::new();
     for text in texts {
         if text.trim_start().starts_with('{') {
-            let wrong = |error: &dyn Display| usage(format!("condition {text}: {error}"));
-            let given: Conditions = serde_json::from_str(text).map_err(|error| wrong(&error))?;
+            let wrong = |error| usage(format!("condition {text}: {error}"));
+            let given: Conditions = serde_json::from_str(text).map_err(wrong)?;
             for (property, condition) in given.iter() {
-                let condition = Condition::read(condition).map_err(|error| wrong(&error))?;
-                add(&mut filter, name(class, property), condition)?;
+                let operators = read_operators(condition).map_err(wrong)?;
+                add(&mut filter, name(class, property), operators)?;
             }
         } else {
-            let (property, condition) = parse(text, operands.as_ref())?;
-            add(&mut filter, name(class, property), condition)?;
+            let (property, sign, operand) = parse(text, kind)?;
+            let operators = [(sign.to_owned(), operand)].into();
+            add(&mut filter, name(class, property), operators)?;
         }
     }
     if filter.is_empty() {
         return Ok(None);
     }
+    let condition = |operators: &Operators| match operators.get(EQUALS) {
+        Some(value) => Ok(value.clone()),
+        None => Json::of(operators),
+    };
+    let filter = filter
+        .iter()
+        .map(|(property, it)| Ok((property, condition(it)?)));
+    let filter: IndexMap<_, _> = filter.collect::<serde_json::Result<_>>()?;
     Ok(Some(serde_json::value::to_raw_value(&filter)?))
+}
+
+/// Reads a condition in the form of the api.
+fn read_operators(condition: &Json) -> serde_json::Result<Operators> {
+    if !condition.as_str().starts_with('{') {
+        return Ok([(EQUALS.to_owned(), condition.clone())].into());
+    }
+    let operators: Conditions = condition.read()?;
+    let operators = operators.iter();
+    Ok(operators
+        .map(|(sign, operand)| (sign.to_owned(), operand.clone()))
+        .collect())
 }
 
 /// The name of the property with this label in any language. An unknown name is passed to the api,
@@ -147,33 +108,34 @@ pub(crate) fn name<'a>(class: Option<&'a Class>, text: &'a str) -> &'a str {
     found.map_or(text, PropertyName::as_str)
 }
 
-/// Adds a condition. Two conditions on one property must both hold; fails if the api cannot express
-/// that.
-fn add(filter: &mut Filter, property: &str, condition: Condition) -> anyhow::Result<()> {
-    let Some(there) = filter.get_mut(property) else {
-        filter.insert(property.to_owned(), condition);
-        return Ok(());
-    };
-    let (Condition::Operators(there), Condition::Operators(more)) = (there, condition) else {
-        return Err(usage(format!(
-            "two conditions on {property} cannot be combined"
-        )));
-    };
-    for (sign, value) in more {
-        if there.contains_key(&sign) {
-            return Err(usage(format!(
-                "two conditions on {property} use the operator {sign}"
-            )));
+/// Adds operators. All on one property must hold; fails if the api cannot express that.
+fn add(
+    filter: &mut IndexMap<String, Operators>,
+    property: &str,
+    operators: Operators,
+) -> anyhow::Result<()> {
+    let there = filter.entry(property.to_owned()).or_default();
+    for (sign, operand) in operators {
+        let is_alone = sign == EQUALS || there.contains_key(EQUALS);
+        if is_alone && !there.is_empty() {
+            let message = format!("two conditions on {property} cannot be combined");
+            return Err(usage(message));
         }
-        there.insert(sign, value);
+        if there.contains_key(&sign) {
+            let message = format!("two conditions on {property} use the operator {sign}");
+            return Err(usage(message));
+        }
+        there.insert(sign, operand);
     }
     Ok(())
 }
 
-fn parse<'a>(
+/// The property, the operator and the operand of a condition. `kind` is how the values of a property
+/// are written.
+fn parse<'a, 'k>(
     text: &'a str,
-    operands: Option<&Operands<'_>>,
-) -> anyhow::Result<(&'a str, Condition)> {
+    kind: impl Fn(&str) -> Option<&'k Kind>,
+) -> anyhow::Result<(&'a str, &'static str, Json)> {
     if let Some(property) = text.trim().strip_suffix('?')
         && !property.contains(['=', '<', '>', '~'])
     {
@@ -184,15 +146,12 @@ fn parse<'a>(
         if property.is_empty() {
             return Err(refuse(text));
         }
-        return Ok((
-            property,
-            Condition::of("exists", Value::from(wanted).into()),
-        ));
+        return Ok((property, "exists", Value::from(wanted).into()));
     }
     let Some((property, sign, written)) = split(text) else {
         return Err(refuse(text));
     };
-    let kind = operands.and_then(|operands| operands.kind(property));
+    let kind = kind(property);
     let wrong = |sentence: String| usage(format!("condition {text}: {sentence}"));
     let typed = |text: &str| {
         let is_id = kind.is_none() && IDS.contains(&property);
@@ -209,26 +168,27 @@ fn parse<'a>(
         .filter(|(word, _)| word.eq_ignore_ascii_case("in"))
         .and_then(|(_, rest)| rest.trim_start().strip_prefix('('));
     let list = rest.and_then(|rest| rest.strip_suffix(')'));
-    let condition = match (sign, list) {
-        ("=" | "ne", Some(list)) => {
+    match (sign, list) {
+        (EQUALS | "ne", Some(list)) => {
             let values = split_items(list).map_err(wrong)?;
             let values: Result<Vec<Json>, _> = values.into_iter().map(typed).collect();
-            let name = if sign == "=" { "in" } else { "not_in" };
-            Condition::of(name, Json::of(&values?)?)
+            let sign = if sign == EQUALS { "in" } else { "not_in" };
+            Ok((property, sign, Json::of(&values?)?))
         }
         (_, None) if rest.is_some() => {
             let sentence = "in(…) is not closed; put a text that begins with in( in quotes";
-            return Err(wrong(sentence.to_owned()));
+            Err(wrong(sentence.to_owned()))
         }
         (_, Some(_)) => {
             let sentence = "in(…) goes with = and !=; put a text that is written so in quotes";
-            return Err(wrong(sentence.to_owned()));
+            Err(wrong(sentence.to_owned()))
         }
-        ("=", None) => Condition::Equals(typed(written)?),
-        ("like", None) => Condition::of(sign, value(written, Some(&Kind::Text)).map_err(wrong)?),
-        _ => Condition::of(sign, typed(written)?),
-    };
-    Ok((property, condition))
+        ("like", None) => {
+            let pattern = value(written, Some(&Kind::Text)).map_err(wrong)?;
+            Ok((property, sign, pattern))
+        }
+        _ => Ok((property, sign, typed(written)?)),
+    }
 }
 
 fn refuse(text: &str) -> anyhow::Error {

@@ -9,9 +9,9 @@ use crate::{
     error::{Error, Result},
     instance::Instance,
     occurrences::hash,
-    reader::Place,
+    reader::{Place, Record},
     reason::Reason,
-    rows::{Raw, Rows, Taken},
+    rows::{Rows, Taken},
     text::write_string,
     waiting::WaitingRow,
 };
@@ -21,9 +21,9 @@ const BYTES: usize = 4 * 1024 * 1024;
 
 /// A row of a batch.
 #[derive(Debug)]
-pub struct Row<R> {
+pub struct Row {
     /// The row as it is in the file.
-    pub raw: R,
+    pub raw: Record,
     /// What happens to it.
     pub fate: Fate,
     /// The range of its values in the batch.
@@ -45,17 +45,17 @@ pub enum Fate {
 
 /// Rows that are sent together.
 #[derive(Debug)]
-pub struct Batch<R> {
+pub struct Batch {
     /// The rows, in the order of the file.
-    pub rows: Vec<Row<R>>,
+    pub rows: Vec<Row>,
     /// The class of the rows that are sent.
-    class: Option<ClassName>,
+    pub(crate) class: Option<ClassName>,
     /// The values of the rows that are sent, as JSON separated by commas.
     instances: Vec<u8>,
     pub(crate) begin: Place,
     pub(crate) end: Place,
     /// Whether the api adds no defaults.
-    is_whole: bool,
+    pub(crate) is_whole: bool,
     /// Blank rows that were skipped before and between the rows.
     pub(crate) blanks: u64,
     /// Rows without a key that equal an earlier row of the file.
@@ -73,15 +73,14 @@ pub struct Batches<R: Rows> {
     most: usize,
     ends_at_reject: bool,
     /// The first row of the next batch.
-    held: Option<Taken<R::Raw>>,
-    /// Where to start, if that is after the place of the rows.
-    begin: Option<Place>,
+    held: Option<Taken>,
+    /// The start of the next batch. At the start it may be after the place of the rows.
     place: Place,
     failed: Option<Error>,
     is_over: bool,
 }
 
-impl<R: Raw> Batch<R> {
+impl Batch {
     fn new(begin: Place, is_whole: bool) -> Self {
         Self {
             is_whole,
@@ -124,17 +123,9 @@ impl<R: Raw> Batch<R> {
     }
 
     /// The rows that are sent, with their index.
-    pub(crate) fn rows_to_send(&self) -> impl Iterator<Item = (usize, &Row<R>)> {
-        let is_sent = |(_, row): &(usize, &Row<R>)| matches!(row.fate, Fate::Sent(_));
+    pub(crate) fn rows_to_send(&self) -> impl Iterator<Item = (usize, &Row)> {
+        let is_sent = |(_, row): &(usize, &Row)| matches!(row.fate, Fate::Sent(_));
         self.rows.iter().enumerate().filter(is_sent)
-    }
-
-    pub(crate) fn class(&self) -> Option<&ClassName> {
-        self.class.as_ref()
-    }
-
-    pub(crate) fn is_whole(&self) -> bool {
-        self.is_whole
     }
 
     /// The values of a row that is sent, as JSON.
@@ -153,8 +144,8 @@ impl<R: Raw> Batch<R> {
     /// rejects, and the rows for the next batch, whose id is in this one with other values.
     pub(crate) fn from_waiting(
         begin: Place,
-        rows: Vec<WaitingRow<R>>,
-    ) -> (Self, Vec<u64>, Vec<WaitingRow<R>>) {
+        rows: Vec<WaitingRow>,
+    ) -> (Self, Vec<u64>, Vec<WaitingRow>) {
         let mut batch = Self::new(begin, rows.first().is_some_and(|row| row.is_whole));
         let mut sent: HashMap<u64, usize> = HashMap::new();
         let (mut places, mut later) = (Vec::new(), Vec::new());
@@ -180,7 +171,7 @@ impl<R: Raw> Batch<R> {
         index: usize,
         reasons: Vec<Reason>,
         place: u64,
-    ) -> Option<WaitingRow<R>> {
+    ) -> Option<WaitingRow> {
         let row = self.rows.get(index)?;
         let first = match row.fate {
             Fate::SameAs(first) => first,
@@ -202,12 +193,12 @@ impl<R: Raw> Batch<R> {
     }
 
     /// Adds a row; `known` is an earlier row of the batch with the same id and the same values.
-    fn add(&mut self, next: Taken<R>, known: Option<usize>, keys: &mut HashMap<String, usize>) {
-        self.blanks += next.raw.blanks();
+    fn add(&mut self, next: Taken, known: Option<usize>, keys: &mut HashMap<String, usize>) {
+        self.blanks += next.raw.blanks;
         self.equal += u64::from(next.is_equal);
         if next.blank_items > 0 {
             self.blank_items += next.blank_items;
-            self.blank_item_line.get_or_insert_with(|| next.raw.line());
+            self.blank_item_line.get_or_insert(next.raw.line);
         }
         match (next.instance, known) {
             (Err(reasons), _) => {
@@ -228,7 +219,7 @@ impl<R: Raw> Batch<R> {
         self.surplus += next.surplus;
     }
 
-    fn push(&mut self, raw: R, fate: Fate, values: Option<(&[u8], Option<InstanceId>)>) {
+    fn push(&mut self, raw: Record, fate: Fate, values: Option<(&[u8], Option<InstanceId>)>) {
         let (mut span, mut own) = (0..0, None);
         if let Some((data, id)) = values {
             if !self.instances.is_empty() {
@@ -268,7 +259,6 @@ impl<R: Rows> Batches<R> {
             most,
             ends_at_reject,
             held: None,
-            begin: None,
             failed: None,
             is_over: false,
         }
@@ -277,12 +267,11 @@ impl<R: Rows> Batches<R> {
     /// Starts after a row, by reading the rows before it.
     pub(crate) fn with_start(mut self, place: Place) -> Self {
         self.place = place;
-        self.begin = Some(place);
         self
     }
 
-    fn catch_up(&mut self, place: Place) -> Result<()> {
-        while self.rows.place().offset < place.offset {
+    fn catch_up(&mut self) -> Result<()> {
+        while self.rows.place().offset < self.place.offset {
             if self.rows.next()?.is_none() {
                 // Blank rows at the end are already counted.
                 self.is_over = true;
@@ -292,15 +281,12 @@ impl<R: Rows> Batches<R> {
         Ok(())
     }
 
-    fn gather(&mut self) -> Batch<R::Raw> {
+    fn gather(&mut self) -> Batch {
         let mut batch = Batch::new(self.place, self.rows.is_whole());
         let mut keys: HashMap<String, usize> = HashMap::new();
         while !batch.is_full(self.most) && !self.is_over {
-            let next = match self
-                .held
-                .take()
-                .map_or_else(|| self.rows.next(), |it| Ok(Some(it)))
-            {
+            let held = self.held.take().map(|held| Ok(Some(held)));
+            let next = match held.unwrap_or_else(|| self.rows.next()) {
                 Ok(Some(next)) => next,
                 Ok(None) => {
                     self.is_over = true;
@@ -329,12 +315,10 @@ impl<R: Rows> Batches<R> {
 }
 
 impl<R: Rows> Iterator for Batches<R> {
-    type Item = Result<Batch<R::Raw>>;
+    type Item = Result<Batch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if let Some(place) = self.begin.take()
-            && let Err(error) = self.catch_up(place)
-        {
+        if let Err(error) = self.catch_up() {
             self.failed = Some(error);
         }
         if self.failed.is_none() && !self.is_over {

@@ -9,6 +9,7 @@ mod number;
 
 use std::borrow::Cow;
 
+use indexmap::IndexMap;
 use spice_core::{
     command::RawData,
     json::Json,
@@ -21,7 +22,10 @@ use self::{
     moment::{date, date_time},
     number::{integer, number},
 };
-use crate::text::{trim, write_string};
+use crate::{
+    classes::members,
+    text::{trim, write_string},
+};
 
 /// How the text of a column is parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,20 +55,22 @@ pub enum Kind {
     Link(Link),
 }
 
+/// How the values of each property and relationship of a class are parsed.
+pub fn kinds(schema: &Schema, class: &Class) -> serde_json::Result<IndexMap<PropertyName, Kind>> {
+    let members = members(schema, class)?;
+    let kind = |name: &PropertyName| {
+        let declared = members.get(name).map(|member| &member.fields);
+        (name.clone(), Kind::of(schema, class, name, declared))
+    };
+    Ok(class.names().map(kind).collect())
+}
+
 impl Kind {
     /// How the values of a property or a relationship of a class are parsed; `declared` is its
     /// definition.
-    pub fn of(
-        schema: &Schema,
-        class: &Class,
-        name: &PropertyName,
-        declared: Option<&RawData>,
-    ) -> Self {
-        let relationship = class
-            .relationships()
-            .iter()
-            .find(|relationship| relationship.predicate == *name);
-        if let Some(relationship) = relationship {
+    fn of(schema: &Schema, class: &Class, name: &PropertyName, declared: Option<&RawData>) -> Self {
+        let mut relationships = class.relationships().iter();
+        if let Some(relationship) = relationships.find(|it| it.predicate == *name) {
             let link = Self::Link(Link::new(schema, &relationship.target));
             if relationship.cardinality.is_list() {
                 return Self::List(Box::new(link));
@@ -155,30 +161,17 @@ impl Kind {
             Self::Word | Self::File => write_string(word, out),
             Self::Integer => write(integer(word), describe_number(word, INTEGER), out)?,
             Self::Number => write(number(word), describe_number(word, NUMBER), out)?,
-            Self::Boolean(words) => {
-                let value = words.read(word).map(|it| it.to_string());
-                write(value, BOOLEAN, out)?;
-            }
+            Self::Boolean(words) => write(words.read(word).map(|it| it.to_string()), BOOLEAN, out)?,
             Self::Date => write_moment(date(word), "a date in the form 2026-01-31", out)?,
-            Self::DateTime => {
-                let expected = "a date and time in the form 2026-01-31T12:00:00+09:00";
-                write_moment(date_time(word), expected, out)?;
-            }
-            Self::Money => {
-                let expected = "an amount and its currency, such as 12.30 KRW";
-                write(object(word).or_else(|| money(word)), expected, out)?;
-            }
-            Self::Coordinate => {
-                let expected = "a latitude and a longitude, such as 37.5,127.0";
-                write(
-                    object(word).or_else(|| parse_coordinate(word)),
-                    expected,
-                    out,
-                )?;
-            }
+            Self::DateTime => write_moment(date_time(word), DATE_TIME, out)?,
+            Self::Money => write(object(word).or_else(|| money(word)), MONEY, out)?,
+            Self::Coordinate => write(object(word).or_else(|| coordinate(word)), COORDINATE, out)?,
             Self::Json => write(json(word), "JSON", out)?,
             Self::Object => write(object(word), "a JSON object", out)?,
-            Self::Members(members) => write_member(members, word, out),
+            Self::Members(members) => match Self::member(members, word) {
+                Some(member) => out.extend_from_slice(member.as_str().as_bytes()),
+                None => write_string(word, out),
+            },
             Self::List(kind) => kind.write_list(word, out)?,
             Self::Link(link) => link.write(word, out)?,
         }
@@ -227,6 +220,10 @@ const NUMBER: [&str; 2] = [
 const BOOLEAN: &str =
     "true or false, t or f, yes or no, y or n, on or off, 1 or 0, or a word of --true or --false";
 
+const DATE_TIME: &str = "a date and time in the form 2026-01-31T12:00:00+09:00";
+const MONEY: &str = "an amount and its currency, such as 12.30 KRW";
+const COORDINATE: &str = "a latitude and a longitude, such as 37.5,127.0";
+
 fn describe_number(word: &str, expected: [&'static str; 2]) -> &'static str {
     let is_separated = word.contains([',', '\'', '’', '_']) || word.contains(char::is_whitespace);
     expected[usize::from(is_separated && word.contains(|it: char| it.is_ascii_digit()))]
@@ -237,8 +234,7 @@ fn write_moment(
     expected: &str,
     out: &mut Vec<u8>,
 ) -> Result<(), Broken> {
-    let moment = moment.ok_or_else(|| Broken::of_type(expected))?;
-    write_string(&moment, out);
+    write_string(&moment.ok_or_else(|| Broken::of_type(expected))?, out);
     Ok(())
 }
 
@@ -246,13 +242,6 @@ fn write(value: Option<String>, expected: &str, out: &mut Vec<u8>) -> Result<(),
     let value = value.ok_or_else(|| Broken::of_type(expected))?;
     out.extend_from_slice(value.as_bytes());
     Ok(())
-}
-
-fn write_member(members: &[Json], word: &str, out: &mut Vec<u8>) {
-    match Kind::member(members, word) {
-        Some(member) => out.extend_from_slice(member.as_str().as_bytes()),
-        None => write_string(word, out),
-    }
 }
 
 fn money(word: &str) -> Option<String> {
@@ -269,15 +258,14 @@ fn money(word: &str) -> Option<String> {
     is_currency(currency).then(|| format!(r#"{{"amount":"{amount}","currency":"{currency}"}}"#))
 }
 
-fn parse_coordinate(word: &str) -> Option<String> {
+fn coordinate(word: &str) -> Option<String> {
     let (latitude, longitude) = word.split_once(',')?;
     let (latitude, longitude) = (number(latitude.trim())?, number(longitude.trim())?);
     Some(format!(r#"{{"lat":{latitude},"lon":{longitude}}}"#))
 }
 
 fn json(word: &str) -> Option<String> {
-    let value = Json::parse(word).ok()?;
-    Some(value.as_str().to_owned())
+    Some(Json::parse(word).ok()?.to_string())
 }
 
 fn object(word: &str) -> Option<String> {

@@ -1,7 +1,7 @@
 //! Decodes a stream of another encoding to UTF-8 while it is read, in constant memory. Bytes that
 //! are invalid in the encoding make their cell invalid; they are never replaced.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 use encoding_rs::{DecoderResult, Encoding, WINDOWS_1252};
 
@@ -13,13 +13,9 @@ const LONGEST: usize = 8;
 
 /// A stream of UTF-8.
 pub(crate) struct Decoder<R> {
-    input: R,
+    input: BufReader<R>,
     encoding: &'static Encoding,
     inner: encoding_rs::Decoder,
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-    is_ended: bool,
     is_done: bool,
     /// The last decoded bytes: a malformed sequence may start with them.
     before: Vec<u8>,
@@ -31,13 +27,9 @@ impl<R: Read> Decoder<R> {
     /// A byte order mark at the start is skipped.
     pub(crate) fn new(input: R, encoding: &'static Encoding) -> Self {
         Self {
-            input,
+            input: BufReader::with_capacity(BUFFER, input),
             encoding,
             inner: encoding.new_decoder_with_bom_removal(),
-            buffer: vec![0; BUFFER],
-            start: 0,
-            end: 0,
-            is_ended: false,
             is_done: false,
             before: Vec::with_capacity(LONGEST),
             ready: Vec::new(),
@@ -46,25 +38,22 @@ impl<R: Read> Decoder<R> {
     }
 
     fn decode_more(&mut self) -> io::Result<()> {
-        if self.start == self.end && !self.is_ended {
-            (self.start, self.end) = (0, self.input.read(&mut self.buffer)?);
-            self.is_ended = self.end == 0;
-        }
         self.given = 0;
         self.ready.resize(2 * BUFFER, 0);
-        let source = &self.buffer[self.start..self.end];
+        let source = self.input.fill_buf()?;
+        let is_last = source.is_empty();
         let defined = find_undefined(self.encoding, source).unwrap_or(source.len());
-        let is_last = self.is_ended && defined == source.len();
         let (result, read, written) = self.inner.decode_to_utf8_without_replacement(
             &source[..defined],
             &mut self.ready,
             is_last,
         );
+        let is_undefined = read < source.len();
         self.ready.truncate(written);
         self.pass(read);
         match result {
             DecoderResult::InputEmpty if is_last => self.is_done = true,
-            DecoderResult::InputEmpty if self.start < self.end => {
+            DecoderResult::InputEmpty if is_undefined => {
                 self.pass(1);
                 self.mark(1, 0);
             }
@@ -75,11 +64,10 @@ impl<R: Read> Decoder<R> {
     }
 
     fn pass(&mut self, count: usize) {
-        self.before
-            .extend_from_slice(&self.buffer[self.start..self.start + count]);
+        self.before.extend_from_slice(&self.input.buffer()[..count]);
         let excess = self.before.len().saturating_sub(LONGEST);
         self.before.drain(..excess);
-        self.start += count;
+        self.input.consume(count);
     }
 
     /// Writes the malformed bytes, possibly followed by decoded ones, as text after an invalid

@@ -87,19 +87,11 @@ fn choose_without_mark(sample: &[u8]) -> Result<&'static Encoding, String> {
 
 /// The byte order with more ASCII characters.
 fn detect_byte_order(sample: &[u8]) -> Option<&'static Encoding> {
-    let (mut little, mut big) = (0_u64, 0_u64);
-    for pair in sample.chunks_exact(2) {
-        match pair {
-            [0, 1..=0x7F] => big += 1,
-            [1..=0x7F, 0] => little += 1,
-            _ => {}
-        }
-    }
-    match little.cmp(&big) {
-        std::cmp::Ordering::Less => Some(UTF_16BE),
-        std::cmp::Ordering::Greater => Some(UTF_16LE),
-        std::cmp::Ordering::Equal => None,
-    }
+    let pairs = |is: fn(&&[u8]) -> bool| sample.chunks_exact(2).filter(is).count();
+    let little = pairs(|pair| matches!(pair, [1..=0x7F, 0]));
+    let big = pairs(|pair| matches!(pair, [0, 1..=0x7F]));
+    let likely = if little > big { UTF_16LE } else { UTF_16BE };
+    (little != big).then_some(likely)
 }
 
 /// Whether the first characters up to the first line end are text in an encoding.
@@ -143,12 +135,6 @@ pub(crate) struct Doubt {
     pub(crate) is_by_bytes: bool,
 }
 
-impl From<Doubt> for String {
-    fn from(doubt: Doubt) -> Self {
-        doubt.sentence
-    }
-}
-
 /// Checks that a file is in the chosen encoding: the whole file if it can be read twice, its first
 /// bytes otherwise. Refuses a file in another encoding. Single rows with invalid bytes are rejected
 /// later.
@@ -164,7 +150,9 @@ pub(crate) fn check(
         None => &mut whole,
     };
     if encoding != UTF_8 {
-        if is_asked && may_be_utf8(encoding, sample) && is_utf8(file)? {
+        // Line ends in UTF-16 contain zero bytes.
+        let is_utf16 = [UTF_16LE, UTF_16BE].contains(&encoding) && sample.contains(&0);
+        if is_asked && !is_utf16 && is_utf8(file)? {
             return Ok(Err(Doubt {
                 sentence: suggest_utf8(encoding),
                 is_by_bytes: false,
@@ -205,12 +193,6 @@ fn judge(encoding: &'static Encoding, sample: &[u8], found: &Scan) -> Result<(),
         sentence: format!("is not {name}, as line {line} shows; {likely}"),
         is_by_bytes: true,
     })
-}
-
-/// Whether the first bytes may be UTF-8: line ends in UTF-16 contain zero bytes.
-fn may_be_utf8(encoding: &'static Encoding, sample: &[u8]) -> bool {
-    let is_utf16 = encoding == UTF_16LE || encoding == UTF_16BE;
-    !(is_utf16 && sample.contains(&0))
 }
 
 /// Whether the whole file is UTF-8 with characters beyond ASCII. Legacy encodings end the scan

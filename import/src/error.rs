@@ -56,8 +56,8 @@ impl From<InvalidName> for Error {
 }
 
 /// A refusal of the input or of the options.
-pub(crate) fn refuse_input(message: impl Into<String>) -> Refusal {
-    Refusal::new(ErrorCode::InvalidRequest, message)
+pub(crate) fn refuse_input(message: impl Into<String>) -> Error {
+    Error::Refused(Refusal::new(ErrorCode::InvalidRequest, message))
 }
 
 /// The error of a file that could not be written, renamed or removed.

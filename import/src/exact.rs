@@ -7,7 +7,7 @@ use spice_core::{
     name::PropertyName,
 };
 
-use crate::{column::Target, plan::Plan, reader::Record, reason::Reason, text::write_string};
+use crate::{column::Target, plan::Plan, reader::Record, reason::Reason, text::write_field};
 
 /// The values of a row from the column `_exact`.
 #[derive(Debug, Default)]
@@ -54,19 +54,9 @@ impl Exact {
     /// Appends the values to an open object of values.
     pub(crate) fn write(&self, data: &mut Vec<u8>) {
         for (name, value) in &self.0 {
-            write(name, value, data);
+            write_field(name.as_str(), value, data);
         }
     }
-}
-
-/// Appends a value to an open object of values.
-pub(crate) fn write(name: &PropertyName, value: &Json, data: &mut Vec<u8>) {
-    if data.len() > 1 {
-        data.push(b',');
-    }
-    write_string(name.as_str(), data);
-    data.push(b':');
-    data.extend_from_slice(value.as_str().as_bytes());
 }
 
 /// Refuses a row whose cell differs from its exact value.

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use spice_core::{error::Refusal, ontology::Class, unicode::nfc};
+use spice_core::{ontology::Class, unicode::nfc};
 
 use crate::{
     column::Reserved,
@@ -110,7 +110,7 @@ impl Names {
     }
 
     /// Refuses a column whose name is not text, unless the mapping addresses it by number.
-    fn refuse_unreadable(&self, orders: &Orders) -> Result<(), Refusal> {
+    fn refuse_unreadable(&self, orders: &Orders) -> Result<()> {
         let unknown = self
             .unreadable
             .iter()
@@ -125,7 +125,7 @@ impl Names {
     }
 
     /// Refuses two columns of one name, unless the mapping selects them by number.
-    fn refuse_repeated(&self, orders: &Orders) -> Result<(), Refusal> {
+    fn refuse_repeated(&self, orders: &Orders) -> Result<()> {
         let notes = if self.has_notes() { 2 } else { 0 };
         let mut known: HashMap<String, usize> = HashMap::new();
         for (index, name) in self.each.iter().enumerate().take(self.each.len() - notes) {
@@ -157,7 +157,9 @@ impl Orders {
         let mut orders = Self(vec![None; names.each.len()]);
         for entry in &mapping.map {
             let Some((column, wanted)) = entry.rsplit_once('=') else {
-                return Err(refuse_input(format!("--map {entry}: write COLUMN=PROPERTY")).into());
+                return Err(refuse_input(format!(
+                    "--map {entry}: write COLUMN=PROPERTY"
+                )));
             };
             orders.set(names, column, trim(wanted), &format!("--map {entry}"))?;
         }
@@ -169,13 +171,7 @@ impl Orders {
         Ok(orders)
     }
 
-    fn set(
-        &mut self,
-        names: &Names,
-        column: &str,
-        wanted: &str,
-        flag: &str,
-    ) -> Result<(), Refusal> {
+    fn set(&mut self, names: &Names, column: &str, wanted: &str, flag: &str) -> Result<()> {
         let index = names
             .find(column)
             .map_err(|why| refuse_input(format!("{flag}: {why}")))?;

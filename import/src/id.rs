@@ -132,10 +132,9 @@ impl Plan {
     }
 
     fn read_key_part<'a>(&self, record: &'a Record, index: usize) -> Result<&'a str, Reason> {
-        self.cell(record, index)?.ok_or_else(|| Reason {
-            column: Some(self.columns[index].name.clone()),
-            rule: "required".to_owned(),
-            sentence: "is part of the key, and empty".to_owned(),
+        self.cell(record, index)?.ok_or_else(|| {
+            let name = &self.columns[index].name;
+            Reason::of_column(name, "required", "is part of the key, and empty")
         })
     }
 

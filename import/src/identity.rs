@@ -53,8 +53,7 @@ impl Identity {
             let name = &columns[index].name;
             return Err(refuse_input(format!(
                 "column {name} contains the ids; leave --key out, or leave the column out with --skip-column {name}"
-            ))
-            .into());
+            )));
         }
         if !key.is_empty() {
             let chosen = choose_columns(columns, names, key)?;
@@ -71,7 +70,7 @@ impl Identity {
                     class.id,
                     join(&primary)
                 );
-                return Err(refuse_input(message).into());
+                return Err(refuse_input(message));
             }
         }
         if !primary.is_empty() {
@@ -82,7 +81,7 @@ impl Identity {
                     class.id,
                     join(&primary)
                 );
-                refuse_input(message).into()
+                refuse_input(message)
             });
         }
         Ok(find_own_id(class)
@@ -124,7 +123,7 @@ fn choose_columns(columns: &[Column], names: &Names, key: &[String]) -> Result<V
                 .map_err(|why| refuse_input(format!("--key {name}: {why}")))?,
         };
         if chosen.contains(&index) {
-            return Err(refuse_input(format!("--key names {name} twice")).into());
+            return Err(refuse_input(format!("--key names {name} twice")));
         }
         chosen.push(index);
     }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::{
     error::{Result, refuse_input, write_error},
     observer::Counts,
-    paths::add_suffix,
+    paths::{add_suffix, remove},
     reader::Place,
     task::Task,
 };
@@ -52,18 +52,9 @@ impl Journal {
 }
 
 /// The file of a journal. An import that cannot resume has none.
-pub(crate) struct JournalFile(Option<PathBuf>);
+pub(crate) struct JournalFile(pub(crate) Option<PathBuf>);
 
 impl JournalFile {
-    pub(crate) fn new(path: Option<PathBuf>) -> Self {
-        Self(path)
-    }
-
-    /// Whether the file exists.
-    pub(crate) fn exists(&self) -> bool {
-        self.0.is_some()
-    }
-
     /// The last written state. A file with other content is refused, because it would be
     /// overwritten.
     pub(crate) fn load(&self) -> Result<Option<Journal>> {
@@ -77,7 +68,7 @@ impl JournalFile {
                     "{} is not the state of an import; remove it, or name another file with --state",
                     path.display()
                 );
-                refuse_input(message).into()
+                refuse_input(message)
             }),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(write_error(path, "read")(error)),
@@ -104,11 +95,6 @@ impl JournalFile {
         let Some(path) = &self.0 else {
             return Ok(());
         };
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(write_error(path, "removed")(error))
-            }
-            _ => Ok(()),
-        }
+        remove(path).map_err(write_error(path, "removed"))
     }
 }

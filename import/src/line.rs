@@ -108,13 +108,11 @@ fn class_of(
 fn check_values(data: &Json) -> Result<(), Reason> {
     let fields = entries(data).ok_or_else(|| Reason::of_row("type", "data: must be an object"))?;
     let mut names = HashSet::with_capacity(fields.len());
-    for (name, _) in &fields {
-        if !names.insert(name) {
-            return Err(Reason::of_row(
-                "duplicate",
-                format!("data: has {name:?} twice"),
-            ));
+    match fields.iter().find(|(name, _)| !names.insert(name)) {
+        Some((name, _)) => {
+            let sentence = format!("data: has {name:?} twice");
+            Err(Reason::of_row("duplicate", sentence))
         }
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -17,34 +17,15 @@ use crate::{
     column::{LINE, REASON},
     error::{Result, refuse_input},
     line,
-    reader::Place,
+    reader::{Place, Record},
     reason::{Reason, join},
-    rows::{Raw, Rows, Taken},
+    rows::{Rows, Taken},
     shape::Shape,
-    text::{show, write_string},
+    text::{show, write_field},
 };
 
 /// The maximum size of a line in bytes: an instance of this size fits into a request.
 const LONGEST: u64 = 12 * 1024 * 1024;
-
-/// A line as it is in the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) number: u64,
-    /// Blank lines before it.
-    blanks: u64,
-}
-
-impl Raw for Line {
-    fn line(&self) -> u64 {
-        self.number
-    }
-
-    fn blanks(&self) -> u64 {
-        self.blanks
-    }
-}
 
 /// The lines of a file.
 pub struct LineRows<R> {
@@ -69,7 +50,7 @@ impl<R: BufRead> LineRows<R> {
     }
 
     /// The next line that is not blank.
-    fn line(&mut self) -> Result<Option<Line>> {
+    fn line(&mut self) -> Result<Option<Record>> {
         loop {
             let mut bytes = Vec::new();
             let mut limited = self.input.by_ref().take(LONGEST);
@@ -82,16 +63,17 @@ impl<R: BufRead> LineRows<R> {
             self.place.offset += length;
             if length == LONGEST && bytes.last() != Some(&b'\n') {
                 let message = format!("line {number} has no end within {LONGEST} bytes");
-                return Err(refuse_input(message).into());
+                return Err(refuse_input(message));
             }
             if number == 1 && bytes.starts_with(b"\xef\xbb\xbf") {
                 bytes.drain(..3);
             }
             if !bytes.trim_ascii().is_empty() {
-                return Ok(Some(Line {
+                return Ok(Some(Record {
                     bytes,
-                    number,
+                    line: number,
                     blanks: std::mem::take(&mut self.blanks),
+                    ..Record::default()
                 }));
             }
             self.blanks += 1;
@@ -100,9 +82,7 @@ impl<R: BufRead> LineRows<R> {
 }
 
 impl<R: BufRead> Rows for LineRows<R> {
-    type Raw = Line;
-
-    fn next(&mut self) -> Result<Option<Taken<Line>>> {
+    fn next(&mut self) -> Result<Option<Taken>> {
         let Some(raw) = self.line()? else {
             return Ok(None);
         };
@@ -135,8 +115,6 @@ impl<R: BufRead> Rows for LineRows<R> {
 pub(crate) struct Lines(pub(crate) Arc<Schema>);
 
 impl Shape for Lines {
-    type Raw = Line;
-
     fn class(&self, name: &ClassName) -> Option<&Class> {
         self.0.get(name).map(|class| &**class)
     }
@@ -151,29 +129,19 @@ impl Shape for Lines {
     }
 
     /// The line with its number and the reasons; a line that is not an object is included as text.
-    fn write_reject(
-        &self,
-        line: &Line,
-        _id: Option<&InstanceId>,
-        reasons: &[Reason],
-        row: &mut Vec<u8>,
-    ) {
-        let text = show(line.bytes.trim_ascii());
+    fn render_reject(&self, raw: &Record, _id: Option<&InstanceId>, reasons: &[Reason]) -> Vec<u8> {
+        let text = show(raw.bytes.trim_ascii());
         let fields = Json::parse(&text).ok().and_then(|json| entries(&json));
         let as_text = || vec![("_text".to_owned(), Json::from(Value::from(&*text)))];
         let mut fields = fields.unwrap_or_else(as_text);
         fields.retain(|(name, _)| name != LINE && name != REASON);
-        fields.push((LINE.to_owned(), Json::from(Value::from(line.number))));
+        fields.push((LINE.to_owned(), Json::from(Value::from(raw.line))));
         fields.push((REASON.to_owned(), Json::from(Value::from(join(reasons)))));
-        row.push(b'{');
-        for (index, (name, value)) in fields.iter().enumerate() {
-            if index > 0 {
-                row.push(b',');
-            }
-            write_string(name, row);
-            row.push(b':');
-            row.extend_from_slice(value.as_str().as_bytes());
+        let mut row = vec![b'{'];
+        for (name, value) in &fields {
+            write_field(name, value, &mut row);
         }
         row.extend_from_slice(b"}\n");
+        row
     }
 }

@@ -1,15 +1,13 @@
 //! The files that an import writes; none of them may be one that it reads.
 
 use std::{
-    fs,
+    fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
-use spice_core::error::Refusal;
-
 use crate::{
-    error::refuse_input,
+    error::{Result, refuse_input},
     options::{Input, Options},
 };
 
@@ -20,8 +18,16 @@ pub fn add_suffix(path: &Path, ending: &str) -> PathBuf {
     path.into()
 }
 
+/// Removes a file, if it exists.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
 /// Refuses to overwrite the input, or to write where that is impossible, before anything is read.
-pub(crate) fn check_paths(options: &Options, input: &Input) -> Result<(), Refusal> {
+pub(crate) fn check_paths(options: &Options, input: &Input) -> Result<()> {
     check(&options.rejects, "--rejects", input.path())?;
     let Some(state) = &options.state else {
         return Ok(());
@@ -30,7 +36,7 @@ pub(crate) fn check_paths(options: &Options, input: &Input) -> Result<(), Refusa
     check(state, "--state", input.path())
 }
 
-fn check(path: &Path, flag: &str, input: Option<&Path>) -> Result<(), Refusal> {
+fn check(path: &Path, flag: &str, input: Option<&Path>) -> Result<()> {
     if let Some(input) = input {
         refuse_same(path, input, flag)?;
     }
@@ -45,7 +51,7 @@ fn check(path: &Path, flag: &str, input: Option<&Path>) -> Result<(), Refusal> {
 }
 
 /// Refuses the path of a file that is already read or written.
-fn refuse_same(path: &Path, other: &Path, flag: &str) -> Result<(), Refusal> {
+fn refuse_same(path: &Path, other: &Path, flag: &str) -> Result<()> {
     if !is_same(path, other) {
         return Ok(());
     }

@@ -14,10 +14,9 @@ use spice_core::{
 use uuid::Uuid;
 
 use crate::{
-    classes,
     column::{Column, Reserved, Target},
-    convert::Kind,
-    error::{Result, refuse_input},
+    convert::{Kind, kinds},
+    error::{Error, Result, refuse_input},
     head::{Names, Orders},
     identity::Identity,
     options::Mapping,
@@ -37,7 +36,8 @@ pub struct Plan {
     pub(crate) source: Option<String>,
     /// The columns without a name.
     pub(crate) nameless: Vec<usize>,
-    /// The column of exact values.
+    /// The column of exact values. If there is one, a row may have no value although the class has a
+    /// default, so the import adds the defaults.
     pub(crate) exact: Option<usize>,
     /// The column of the reasons for rejects, in a file that an import wrote.
     pub(crate) reasons: Option<usize>,
@@ -60,13 +60,12 @@ impl Plan {
                 "{} is abstract; import into a subclass with --class",
                 class.id
             );
-            return Err(refuse_input(message).into());
+            return Err(refuse_input(message));
         }
         if let Some(word) = mapping.words.contradiction() {
             return Err(refuse_input(format!(
                 "{word:?} is given both with --true and with --false"
-            ))
-            .into());
+            )));
         }
         let columns = columns(schema, class, head, mapping)?;
         refuse_twice(&columns, head.line)?;
@@ -106,12 +105,6 @@ impl Plan {
         })
     }
 
-    /// Whether the file has a column of exact values. Then a row may have no value although the
-    /// class has a default, so the import adds the defaults.
-    pub(crate) fn has_exact(&self) -> bool {
-        self.exact.is_some()
-    }
-
     /// The property or the relationship with this name or label.
     pub(crate) fn member(&self, name: &str) -> Option<PropertyName> {
         member(&self.class, name)
@@ -140,7 +133,7 @@ impl Plan {
         head: &Record,
         rows: &[Record],
         likely: Option<u64>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<()> {
         let row = rows.iter().find(|row| Some(row.line) == likely);
         let Some(row) = row.filter(|row| !self.fits(row)) else {
             return Ok(());
@@ -156,7 +149,7 @@ impl Plan {
 
     /// Refuses a file if most of its first rows have a value in a column without a name: then it is a
     /// column of data. A single row with a value there is rejected later.
-    pub(crate) fn check_first(&self, rows: &[Record]) -> Result<(), Refusal> {
+    pub(crate) fn check_first(&self, rows: &[Record]) -> Result<()> {
         for &index in &self.nameless {
             let is_filled = |row: &&Record| !is_blank_bytes(row.field(index));
             let filled = rows.iter().filter(is_filled).count();
@@ -207,7 +200,7 @@ fn columns(
     } else {
         head.len()
     };
-    let members = classes::members(schema, class)?;
+    let kinds = kinds(schema, class)?;
     let mut columns = Vec::with_capacity(head.len());
     let mut unknown = Vec::new();
     for (index, name) in names.iter().enumerate() {
@@ -224,8 +217,7 @@ fn columns(
                 None => Target::Nameless,
             }
         } else if let Some(member) = member(class, wanted) {
-            let declared = members.get(&member).map(|it| &it.fields);
-            let kind = Kind::of(schema, class, &member, declared);
+            let kind = kinds.get(&member).cloned().unwrap_or(Kind::Text);
             Target::Member(member, kind.with_words(&mapping.words))
         } else {
             unknown.push(wanted.to_owned());
@@ -235,7 +227,7 @@ fn columns(
         columns.push(Column { name, target });
     }
     if !unknown.is_empty() {
-        return Err(unknown_columns(class, head, &unknown).into());
+        return Err(unknown_columns(class, head, &unknown));
     }
     Ok(columns)
 }
@@ -253,7 +245,7 @@ fn member(class: &Class, wanted: &str) -> Option<PropertyName> {
 }
 
 /// Reports unknown keys like the api, with similar names.
-fn unknown_columns(class: &Class, head: &Record, unknown: &[String]) -> Refusal {
+fn unknown_columns(class: &Class, head: &Record, unknown: &[String]) -> Error {
     let line = head.line;
     if head.len() == 1
         && let Some(delimiter) = [';', '\t', '|', ',']
@@ -284,7 +276,7 @@ fn unknown_columns(class: &Class, head: &Record, unknown: &[String]) -> Refusal 
         names.join(", "),
         hint.unwrap_or_default()
     );
-    Refusal::new(ErrorCode::UnknownLabelKeys, message)
+    Refusal::new(ErrorCode::UnknownLabelKeys, message).into()
 }
 
 fn refuse_twice(columns: &[Column], line: u64) -> Result<()> {
@@ -298,7 +290,7 @@ fn refuse_twice(columns: &[Column], line: u64) -> Result<()> {
                 "line {line}: {other:?} and {:?} are both values of {member}; leave one out with --skip-column",
                 column.name
             );
-            return Err(refuse_input(message).into());
+            return Err(refuse_input(message));
         }
     }
     let has_exact = columns.iter().any(|it| it.target == Target::Exact);
@@ -306,8 +298,7 @@ fn refuse_twice(columns: &[Column], line: u64) -> Result<()> {
     if taken.is_empty() && !has_exact && !has_ids {
         return Err(refuse_input(format!(
             "line {line}: no column matches a property of the class"
-        ))
-        .into());
+        )));
     }
     Ok(())
 }

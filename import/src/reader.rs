@@ -6,11 +6,9 @@ mod record;
 
 use std::io::{self, Read};
 
-use spice_core::error::Refusal;
-
 pub(crate) use self::record::BrokenQuote;
 pub use self::{place::Place, record::Record};
-use crate::error::{Result, refuse_input};
+use crate::error::{Error, Result, refuse_input};
 
 /// The maximum bytes and fields of one record: a quote that is never closed must not swallow the
 /// file.
@@ -179,7 +177,7 @@ impl<R: Read> Reader<R> {
             }
         }
         if progress.state == State::Quoted {
-            return Err(open_quote(progress.quote_line, progress.line).into());
+            return Err(open_quote(progress.quote_line, progress.line));
         }
         self.finish(&progress)
     }
@@ -192,7 +190,7 @@ impl<R: Read> Reader<R> {
             .position(|byte| self.is_special[usize::from(*byte)]);
         let text = &rest[..special.unwrap_or(rest.len())];
         if self.bytes.len() + text.len() > RECORD {
-            return Err(refuse_endless(progress).into());
+            return Err(refuse_endless(progress));
         }
         self.bytes.extend_from_slice(text);
         self.place.pass_text(text.len());
@@ -249,7 +247,7 @@ impl<R: Read> Reader<R> {
 
     fn push(&mut self, byte: u8, progress: &Progress) -> Result<()> {
         if self.bytes.len() >= RECORD {
-            return Err(refuse_endless(progress).into());
+            return Err(refuse_endless(progress));
         }
         self.bytes.push(byte);
         Ok(())
@@ -257,7 +255,7 @@ impl<R: Read> Reader<R> {
 
     fn end_field(&mut self, progress: &Progress) -> Result<()> {
         if self.ends.len() >= FIELDS {
-            return Err(refuse_endless(progress).into());
+            return Err(refuse_endless(progress));
         }
         self.ends.push(self.bytes.len());
         Ok(())
@@ -360,7 +358,7 @@ fn list_special(dialect: Dialect) -> [bool; 256] {
     special
 }
 
-fn refuse_endless(progress: &Progress) -> Refusal {
+fn refuse_endless(progress: &Progress) -> Error {
     let line = progress.line;
     let quote = match progress.state {
         State::Quoted => format!("; is the quote of line {} not closed?", progress.quote_line),
@@ -372,7 +370,7 @@ fn refuse_endless(progress: &Progress) -> Refusal {
     refuse_input(message)
 }
 
-fn open_quote(quote_line: u64, line: u64) -> Refusal {
+fn open_quote(quote_line: u64, line: u64) -> Error {
     let row = if quote_line > line {
         format!(", in the row that starts in line {line}")
     } else {

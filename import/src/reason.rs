@@ -36,16 +36,19 @@ impl Reason {
         }
     }
 
+    pub(crate) fn of_column(column: &str, rule: &str, sentence: impl Into<String>) -> Self {
+        Self {
+            column: Some(column.to_owned()),
+            ..Self::of_row(rule, sentence)
+        }
+    }
+
     pub(crate) fn of_cell(column: &str, rule: &str, sentence: &str, value: &str) -> Self {
         let mut shown: String = value.chars().take(SHOWN).collect();
         if shown.len() < value.len() {
             shown.push('…');
         }
-        Self {
-            column: Some(column.to_owned()),
-            rule: rule.to_owned(),
-            sentence: format!("{sentence}, not {shown:?}"),
-        }
+        Self::of_column(column, rule, format!("{sentence}, not {shown:?}"))
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     error::{Result, write_error},
-    paths::add_suffix,
+    paths::{add_suffix, remove},
 };
 
 /// A rejected row that waited, in the form of the file.
@@ -45,12 +45,8 @@ impl Rejects {
     pub(crate) fn resume(path: &Path, head: Vec<u8>, bytes: u64) -> Result<Option<Self>> {
         let mut rejects = Self::new(path, head);
         if bytes == 0 {
-            return match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    Err(write_error(path, "written")(error))
-                }
-                _ => Ok(Some(rejects)),
-            };
+            remove(path).map_err(write_error(path, "written"))?;
+            return Ok(Some(rejects));
         }
         let file = match open_for_append(path) {
             Ok(file) => file,

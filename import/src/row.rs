@@ -5,12 +5,12 @@ use spice_core::name::PropertyName;
 use crate::{
     column::Target,
     convert::Kind,
-    exact::{self, Exact},
+    exact::Exact,
     instance::Instance,
     plan::Plan,
     reader::{BrokenQuote, Record},
     reason::Reason,
-    text::{has_shown_byte, is_blank_bytes, reveal, show, write_string},
+    text::{has_shown_byte, is_blank_bytes, reveal, show, write_field, write_name},
 };
 
 impl Plan {
@@ -34,18 +34,14 @@ impl Plan {
             match self.cell(record, *index) {
                 Ok(None) => {}
                 Ok(Some(text)) => {
-                    if data.len() > 1 {
-                        data.push(b',');
-                    }
-                    write_string(name.as_str(), &mut data);
-                    data.push(b':');
+                    write_name(name.as_str(), &mut data);
                     reasons.extend(self.write(*index, kind, text, &mut data));
                 }
                 Err(reason) => reasons.push(reason),
             }
         }
         exact.write(&mut data);
-        if self.has_exact() {
+        if self.exact.is_some() {
             self.write_defaults(record, &exact, &mut data);
         }
         data.push(b'}');
@@ -118,11 +114,8 @@ impl Plan {
                 "was missing in the row, and is blank; fill it in, or clear {} if it is meant to be blank",
                 self.columns[reasons].name
             );
-            return Err(Reason {
-                column: Some(self.columns[last].name.clone()),
-                rule: "field_count".to_owned(),
-                sentence,
-            });
+            let name = &self.columns[last].name;
+            return Err(Reason::of_column(name, "field_count", sentence));
         }
         if !why.contains("(encoding)") {
             return Ok(());
@@ -159,7 +152,7 @@ impl Plan {
         };
         for (name, default) in self.class.defaults() {
             if exact.get(name).is_none() && !has_cell(name) {
-                exact::write(name, default, data);
+                write_field(name.as_str(), default, data);
             }
         }
     }
@@ -177,8 +170,6 @@ impl Plan {
 }
 
 fn fields(count: usize) -> String {
-    match count {
-        1 => "1 field".to_owned(),
-        _ => format!("{count} fields"),
-    }
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} field{ending}")
 }

@@ -1,27 +1,18 @@
 //! The rows of a file in any format.
 
-use std::fmt::Debug;
-
 use spice_core::name::InstanceId;
 
-use crate::{error::Result, instance::Instance, reader::Place, reason::Reason};
-
-/// A row as it is in the file.
-pub trait Raw: Debug + Clone + Send + 'static {
-    /// The line where it starts.
-    fn line(&self) -> u64;
-
-    /// Blank rows and lines before it.
-    fn blanks(&self) -> u64;
-}
+use crate::{
+    error::Result,
+    instance::Instance,
+    reader::{Place, Record},
+    reason::Reason,
+};
 
 /// The rows of a file.
 pub trait Rows {
-    /// A row as it is in the file.
-    type Raw: Raw;
-
     /// The next row that is not blank; none at the end.
-    fn next(&mut self) -> Result<Option<Taken<Self::Raw>>>;
+    fn next(&mut self) -> Result<Option<Taken>>;
 
     /// After the last row.
     fn place(&self) -> Place;
@@ -34,8 +25,9 @@ pub trait Rows {
 }
 
 /// A row that was read, and its instance or the reasons for rejecting it.
-pub struct Taken<R> {
-    pub(crate) raw: R,
+pub struct Taken {
+    /// The row as it is in the file.
+    pub(crate) raw: Record,
     pub(crate) instance: Result<Instance, Vec<Reason>>,
     /// The id that keeps a rejected row without its own separate from equal ones.
     pub(crate) rejected_id: Option<InstanceId>,

@@ -78,22 +78,18 @@ pub async fn run(
         ending,
     };
     match (import.options.format, class) {
-        (Format::Ndjson, class) => {
-            import
-                .run_lines(input, Arc::new(schema), class.as_deref())
-                .await
-        }
+        (Format::Ndjson, class) => import.run_lines(input, schema, class).await,
         (Format::Csv, Some(class)) => {
             let branch = identify_branch(client, &import.options).await?;
             import.run_table(input, schema, class, branch).await
         }
-        (Format::Csv, None) => match import
-            .open(move |it| Text::check_signature(it, input))
-            .await?
-        {
-            Some(()) => Err(refuse_input("CSV has one class: name it with --class").into()),
-            None => Ok(Outcome::NotStarted),
-        },
+        (Format::Csv, None) => {
+            let check = move |it: &Options| Text::check_signature(it, input);
+            match import.open(check).await? {
+                Some(()) => Err(refuse_input("CSV has one class: name it with --class").into()),
+                None => Ok(Outcome::NotStarted),
+            }
+        }
     }
 }
 
@@ -126,22 +122,21 @@ impl Import<'_> {
     async fn run_lines(
         self,
         input: Input,
-        schema: Arc<Schema>,
-        class: Option<&Class>,
+        schema: Schema,
+        class: Option<Arc<Class>>,
     ) -> Result<Outcome, Failure> {
         let Some(text) = self.open(move |it| Text::open(it, input)).await? else {
             return Ok(Outcome::NotStarted);
         };
+        let schema = Arc::new(schema);
         let shape = Lines(Arc::clone(&schema));
         let class = class.map(|class| class.id.clone());
         let rows = LineRows::new(BufReader::new(text.bytes), schema, class);
         let mut start = Start::read(&self.options, Task::default(), shape.rejects_head())?;
-        start.begin_at(rows.place());
-        let format = (shape, Facts::default());
-        self.process_all(format, start, text.length, |most, ends| {
-            Batches::new(rows, most, ends)
-        })
-        .await
+        start.journal.place = rows.place();
+        let facts = Facts::default();
+        self.process_all(rows, &shape, facts, start, text.length)
+            .await
     }
 
     async fn run_table(
@@ -160,20 +155,18 @@ impl Import<'_> {
         let shape = Table::new(Arc::clone(&plan), source.layout.dialect);
         let task = Task::of(&branch, &schema, &plan, &source);
         let mut start = Start::read(&self.options, task, shape.rejects_head())?;
-        if start.is_new() {
-            start.begin_at(source.reader.place());
+        if start.journal.counts.rows == 0 {
+            start.journal.place = source.reader.place();
         } else if !plan.needs_row_numbers() {
-            source.seek(start.place())?;
+            source.seek(start.journal.place)?;
         }
         let facts = Facts {
             lines_before_head: source.head.line - 1,
             left_out: list_left_out(&plan.columns),
         };
-        let place = start.place();
-        self.process_all((shape, facts), start, source.length, |most, ends| {
-            Batches::new(TableRows::new(source.reader, plan), most, ends).with_start(place)
-        })
-        .await
+        let rows = TableRows::new(source.reader, plan);
+        self.process_all(rows, &shape, facts, start, source.length)
+            .await
     }
 
     /// Opens the input, which may take long to start; none if the import is cancelled first.
@@ -189,47 +182,41 @@ impl Import<'_> {
         }
     }
 
-    /// Processes all batches and returns the summary.
-    async fn process_all<S: Shape, R: Rows<Raw = S::Raw> + Send + 'static>(
+    /// Processes all rows from the start and returns the summary.
+    async fn process_all(
         self,
-        format: (S, Facts),
+        rows: impl Rows + Send + 'static,
+        shape: &dyn Shape,
+        facts: Facts,
         start: Start,
         bytes: Option<u64>,
-        batches: impl FnOnce(usize, bool) -> Batches<R>,
-    ) -> Result<Outcome, Failure>
-    where
-        R::Raw: Send,
-    {
+    ) -> Result<Outcome, Failure> {
         let options = &*self.options;
         let ends_at_reject = options.on_error == OnError::Abort;
-        let batches = read_ahead(batches(options.batch, ends_at_reject));
-        let mut session =
-            Session::begin(self.client, options, self.observer, format, start, bytes)?;
+        let batches = Batches::new(rows, options.batch, ends_at_reject);
+        let batches = read_ahead(batches.with_start(start.journal.place));
+        let (client, observer) = (self.client, self.observer);
+        let mut session = Session::begin(client, options, observer, shape, facts, start, bytes)?;
         let end = take_batches(&mut session, batches, ends_at_reject, self.ending).await;
         // Whatever ended it, the progress is written.
         session.store()?;
-        let failure = |error: Error, session: &Session<'_, S>| Failure {
-            error,
-            stop: Some(session.progress()),
-        };
         match end {
-            Ok(End::Whole) => {
-                // Every row is done, so a cancellation only ends the wait for the projections.
-                if let Some(shown) =
-                    wait_with_grace(self.ending, Duration::ZERO, session.wait_shown()).await
-                {
-                    shown?;
-                } else {
-                    session.skip_wait();
-                }
-                session.finish()?;
-            }
+            Ok(End::Whole) => {}
             Ok(End::AtReject) => {
                 return Ok(Outcome::Rejected(session.summary(), session.progress()));
             }
             Ok(End::Cancelled) => return Ok(Outcome::Cancelled(session.progress())),
-            Err(error) => return Err(failure(error, &session)),
+            Err(error) => {
+                let stop = Some(session.progress());
+                return Err(Failure { error, stop });
+            }
         }
+        // Every row is done, so a cancellation only ends the wait for the projections.
+        match wait_with_grace(self.ending, Duration::ZERO, session.wait_shown()).await {
+            Some(shown) => shown?,
+            None => session.skip_wait(),
+        }
+        session.finish()?;
         Ok(Outcome::Complete(session.summary()))
     }
 }
@@ -243,27 +230,17 @@ fn plan(schema: &Schema, class: &Arc<Class>, source: &Source, options: &Options)
         plan.check_first(&source.first_rows)?;
         Ok(plan)
     };
-    checked().map_err(|error| point_to_head(error, likely))
-}
-
-/// Suggests the line of the header, if the columns are unknown.
-fn point_to_head(error: Error, likely: Option<u64>) -> Error {
-    match (error, likely) {
-        (Error::Refused(mut refusal), Some(line)) => {
-            refusal.message = format!(
-                "{}; line {line} looks like the column names: --head-line {line}",
-                refusal.message
-            );
-            refusal.into()
+    checked().map_err(|mut error: Error| {
+        if let (Error::Refused(refusal), Some(line)) = (&mut error, likely) {
+            let hint = format!("; line {line} looks like the column names: --head-line {line}");
+            refusal.message.push_str(&hint);
         }
-        (error, _) => error,
-    }
+        error
+    })
 }
 
 /// Reads batches while others are being sent.
-fn read_ahead<R: Rows + Send + 'static>(
-    batches: Batches<R>,
-) -> mpsc::Receiver<Result<Batch<R::Raw>>> {
+fn read_ahead<R: Rows + Send + 'static>(batches: Batches<R>) -> mpsc::Receiver<Result<Batch>> {
     let (sender, receiver) = mpsc::channel(AHEAD);
     tokio::task::spawn_blocking(move || {
         for batch in batches {
@@ -275,9 +252,9 @@ fn read_ahead<R: Rows + Send + 'static>(
     receiver
 }
 
-async fn take_batches<S: Shape>(
-    session: &mut Session<'_, S>,
-    mut batches: mpsc::Receiver<Result<Batch<S::Raw>>>,
+async fn take_batches(
+    session: &mut Session<'_>,
+    mut batches: mpsc::Receiver<Result<Batch>>,
     ends_at_reject: bool,
     ending: &CancellationToken,
 ) -> Result<End> {

@@ -16,9 +16,9 @@ use crate::{
     journal::{Journal, JournalFile},
     observer::{Event, Observer},
     options::{OnError, Options},
+    reader::Record,
     reason::Reason,
     rejects::{Late, Rejects},
-    rows::Raw,
     settle::{Outcome, Seen, settle},
     shape::Shape,
     start::Start,
@@ -43,16 +43,16 @@ pub(crate) struct Facts {
 }
 
 /// One run of an import.
-pub(crate) struct Session<'a, S: Shape> {
+pub(crate) struct Session<'a> {
     client: &'a Client,
     options: &'a Options,
     observer: &'a mut dyn Observer,
-    shape: S,
+    shape: &'a dyn Shape,
     facts: Facts,
     file: JournalFile,
     journal: Journal,
     rejects: Rejects,
-    waiting: Waiting<S::Raw>,
+    waiting: Waiting,
     /// Rows that waited and were rejected.
     late: Vec<Late>,
     /// The journal before the first waiting row. An interrupted import resumes there.
@@ -66,12 +66,13 @@ pub(crate) struct Session<'a, S: Shape> {
     rejected_before: u64,
 }
 
-impl<'a, S: Shape> Session<'a, S> {
+impl<'a> Session<'a> {
     pub(crate) fn begin(
         client: &'a Client,
         options: &'a Options,
         observer: &'a mut dyn Observer,
-        (shape, facts): (S, Facts),
+        shape: &'a dyn Shape,
+        facts: Facts,
         start: Start,
         bytes: Option<u64>,
     ) -> Result<Self> {
@@ -87,7 +88,7 @@ impl<'a, S: Shape> Session<'a, S> {
             facts,
             file: start.file,
             rejects: start.rejects,
-            waiting: Waiting::new(),
+            waiting: Waiting::default(),
             late: Vec::new(),
             frozen: None,
             seen: Seen::default(),
@@ -100,7 +101,7 @@ impl<'a, S: Shape> Session<'a, S> {
     }
 
     /// Sends a batch, and counts the results of its rows.
-    pub(crate) async fn process(&mut self, batch: Batch<S::Raw>) -> Result<()> {
+    pub(crate) async fn process(&mut self, batch: Batch) -> Result<()> {
         let outcomes = self.send(&batch, &batch.begin.offset.to_string()).await?;
         let is_waiting = |outcome: &Outcome| matches!(outcome, Outcome::Waiting(_));
         if self.may_wait() && self.frozen.is_none() && outcomes.iter().any(is_waiting) {
@@ -135,7 +136,7 @@ impl<'a, S: Shape> Session<'a, S> {
 
     /// Sends the waiting rows again after all others.
     pub(crate) async fn send_waiting(&mut self) -> Result<()> {
-        let waiting = std::mem::replace(&mut self.waiting, Waiting::new());
+        let waiting = std::mem::take(&mut self.waiting);
         let most = self.options.batch;
         let send = async |pass, rows| self.send_part(pass, rows).await;
         for row in waiting.resend(most, send).await? {
@@ -151,13 +152,11 @@ impl<'a, S: Shape> Session<'a, S> {
     pub(crate) fn store(&mut self) -> Result<()> {
         self.journal.rejects = self.rejects.flush()?;
         self.journal.seconds = self.seconds();
-        match &mut self.frozen {
-            None => self.file.store(&self.journal)?,
-            Some(frozen) => {
-                frozen.seconds = self.journal.seconds;
-                self.file.store(frozen)?;
-            }
+        if let Some(frozen) = &mut self.frozen {
+            frozen.seconds = self.journal.seconds;
         }
+        self.file
+            .store(self.frozen.as_ref().unwrap_or(&self.journal))?;
         self.stored = Instant::now();
         Ok(())
     }
@@ -167,13 +166,32 @@ impl<'a, S: Shape> Session<'a, S> {
         self.journal.counts.rejected > self.rejected_before
     }
 
-    /// Waits for the projections after every row is accepted.
+    /// After every row is accepted, waits until the projections have everything that is now in the
+    /// log: an earlier run may have written what this one found unchanged.
     pub(crate) async fn wait_shown(&mut self) -> Result<()> {
         self.observer.observe(Event::Waiting);
         if self.options.dry_run {
             return Ok(());
         }
-        wait_shown(self.client, &self.options.database).await
+        let (client, name) = (self.client, &self.options.database);
+        let end = client.database(name, &Read::default()).await?;
+        let read = Read {
+            timeout: Some(WAIT),
+            ..Read::default().at_least(end.details.position)
+        };
+        for wait in 1..=WAITS {
+            let Err(error) = client.database(name, &read).await else {
+                break;
+            };
+            let parked = error
+                .refusal()
+                .and_then(|refusal| refusal.detail.get("parked_count")?.as_u64())
+                .unwrap_or(0);
+            if error.status() != Some(504) || parked > 0 || wait == WAITS {
+                return Err(Error::NotShown(error));
+            }
+        }
+        Ok(())
     }
 
     /// Reports that the import ends without the wait for the projections.
@@ -213,7 +231,7 @@ impl<'a, S: Shape> Session<'a, S> {
         Stop {
             counts: journal.counts,
             line: journal.place.line,
-            is_resumable: self.file.exists(),
+            is_resumable: self.file.0.is_some(),
         }
     }
 
@@ -223,17 +241,13 @@ impl<'a, S: Shape> Session<'a, S> {
     }
 
     /// Sends waiting rows; returns those that still wait. An id is sent once per request.
-    async fn send_part(
-        &mut self,
-        pass: u32,
-        rows: Vec<WaitingRow<S::Raw>>,
-    ) -> Result<Vec<WaitingRow<S::Raw>>> {
+    async fn send_part(&mut self, pass: u32, rows: Vec<WaitingRow>) -> Result<Vec<WaitingRow>> {
         let mut left = Vec::new();
         let mut rows = rows;
         while !rows.is_empty() {
             let (batch, places, later) = Batch::from_waiting(self.journal.place, rows);
             // Equal rows may be sent one after the other: each is a separate command.
-            let line = batch.rows.first().map_or(0, |row| row.raw.line());
+            let line = batch.rows.first().map_or(0, |row| row.raw.line);
             let outcomes = self.send(&batch, &format!("again:{pass}:{line}")).await?;
             for ((index, outcome), place) in outcomes.into_iter().enumerate().zip(places) {
                 match outcome {
@@ -255,10 +269,10 @@ impl<'a, S: Shape> Session<'a, S> {
 
     /// Sends a batch; returns the results of its rows. `place` distinguishes its command from the
     /// others of this import.
-    async fn send(&mut self, batch: &Batch<S::Raw>, place: &str) -> Result<Vec<Outcome>> {
+    async fn send(&mut self, batch: &Batch, place: &str) -> Result<Vec<Outcome>> {
         let errors = match batch.body() {
             None => Vec::new(),
-            Some(_) if self.options.dry_run => check(&self.shape, batch),
+            Some(_) if self.options.dry_run => check(self.shape, batch),
             Some((class, body)) => {
                 let key = self.key(place, &body);
                 let answer = self.call(class, body, &key).await?;
@@ -266,7 +280,7 @@ impl<'a, S: Shape> Session<'a, S> {
                 answer.errors
             }
         };
-        Ok(settle(&self.shape, batch, &errors, &mut self.seen))
+        Ok(settle(self.shape, batch, &errors, &mut self.seen))
     }
 
     async fn call(&mut self, class: &ClassName, body: Bytes, key: &str) -> Result<BulkAnswer> {
@@ -294,69 +308,43 @@ impl<'a, S: Shape> Session<'a, S> {
         format!("import:{run}:{place}:{}", hex(body))
     }
 
-    fn reject(&mut self, batch: &Batch<S::Raw>, index: usize, reasons: &[Reason]) -> Result<()> {
-        let mut row = Vec::new();
-        let raw = &batch.rows[index].raw;
-        self.shape
-            .write_reject(raw, batch.id(index), reasons, &mut row);
-        self.journal.counts.rejected += 1;
+    fn reject(&mut self, batch: &Batch, index: usize, reasons: &[Reason]) -> Result<()> {
+        let row = self.render_reject(&batch.rows[index].raw, batch.id(index), reasons);
         self.rejects.add(&row)
     }
 
     /// Keeps a row that may be accepted later; rejects it if there is no later or no room.
-    fn keep(&mut self, batch: &Batch<S::Raw>, index: usize, reasons: &[Reason]) -> Result<()> {
+    fn keep(&mut self, batch: &Batch, index: usize, reasons: &[Reason]) -> Result<()> {
         let row = batch.waiting_row(index, reasons.to_vec(), self.rejects.length());
-        let refused = row
-            .filter(|_| self.may_wait())
-            .map(|row| self.waiting.add(row));
-        match refused {
-            Some(None) => Ok(()),
-            _ => self.reject(batch, index, reasons),
+        if self.may_wait() && row.is_some_and(|row| self.waiting.add(row)) {
+            return Ok(());
         }
+        self.reject(batch, index, reasons)
     }
 
     /// Rejects a row that waited.
     fn reject_late(
         &mut self,
-        raw: &S::Raw,
+        raw: &Record,
         id: Option<&InstanceId>,
         reasons: &[Reason],
         place: u64,
     ) {
-        let mut row = Vec::new();
-        self.shape.write_reject(raw, id, reasons, &mut row);
+        let (line, row) = (raw.line, self.render_reject(raw, id, reasons));
+        self.late.push(Late { line, place, row });
+    }
+
+    fn render_reject(
+        &mut self,
+        raw: &Record,
+        id: Option<&InstanceId>,
+        reasons: &[Reason],
+    ) -> Vec<u8> {
         self.journal.counts.rejected += 1;
-        self.late.push(Late {
-            line: raw.line(),
-            place,
-            row,
-        });
+        self.shape.render_reject(raw, id, reasons)
     }
 
     fn seconds(&self) -> f64 {
         self.before + self.started.elapsed().as_secs_f64()
     }
-}
-
-/// Waits until the projections have everything that is now in the log: an earlier run may have
-/// written what this one found unchanged.
-async fn wait_shown(client: &Client, name: &str) -> Result<()> {
-    let end = client.database(name, &Read::default()).await?;
-    let read = Read {
-        timeout: Some(WAIT),
-        ..Read::default().at_least(end.details.position)
-    };
-    for wait in 1..=WAITS {
-        let Err(error) = client.database(name, &read).await else {
-            break;
-        };
-        let parked = error
-            .refusal()
-            .and_then(|refusal| refusal.detail.get("parked_count")?.as_u64())
-            .unwrap_or(0);
-        if error.status() != Some(504) || parked > 0 || wait == WAITS {
-            return Err(Error::NotShown(error));
-        }
-    }
-    Ok(())
 }

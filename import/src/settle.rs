@@ -9,7 +9,6 @@ use spice_core::error::ErrorCode;
 use crate::{
     batch::{Batch, Fate},
     reason::Reason,
-    rows::Raw,
     shape::Shape,
     waiting::may_wait,
 };
@@ -30,25 +29,12 @@ pub(crate) enum Outcome {
 }
 
 /// The line where each id occurred first, up to the maximum number of ids.
-#[derive(Default)]
-pub(crate) struct Seen(HashMap<u64, u64>);
-
-impl Seen {
-    fn remember(&mut self, mark: u64, line: u64) {
-        if self.0.len() < REMEMBERED {
-            self.0.entry(mark).or_insert(line);
-        }
-    }
-
-    fn find(&self, mark: u64) -> Option<u64> {
-        self.0.get(&mark).copied()
-    }
-}
+pub(crate) type Seen = HashMap<u64, u64>;
 
 /// The result of each row. `errors` belong to the rows that were sent; the first of them is 1.
-pub(crate) fn settle<S: Shape>(
-    shape: &S,
-    batch: &Batch<S::Raw>,
+pub(crate) fn settle(
+    shape: &dyn Shape,
+    batch: &Batch,
     errors: &[RowError],
     seen: &mut Seen,
 ) -> Vec<Outcome> {
@@ -68,10 +54,13 @@ pub(crate) fn settle<S: Shape>(
                     None => Outcome::Created,
                     Some(error) if is_identical(error) => Outcome::Unchanged,
                     Some(error) if may_wait(error) => Outcome::Waiting(reasons(shape, error, None)),
-                    Some(error) => Outcome::Rejected(reasons(shape, error, seen.find(*mark))),
+                    Some(error) => {
+                        Outcome::Rejected(reasons(shape, error, seen.get(mark).copied()))
+                    }
                 };
-                if matches!(outcome, Outcome::Created | Outcome::Unchanged) {
-                    seen.remember(*mark, row.raw.line());
+                let exists = matches!(outcome, Outcome::Created | Outcome::Unchanged);
+                if exists && seen.len() < REMEMBERED {
+                    seen.entry(*mark).or_insert(row.raw.line);
                 }
                 outcome
             }
@@ -88,7 +77,7 @@ fn is_identical(error: &RowError) -> bool {
 }
 
 /// Why the api refused a row; `first` is the line where its id occurred first.
-fn reasons<S: Shape>(shape: &S, error: &RowError, first: Option<u64>) -> Vec<Reason> {
+fn reasons(shape: &dyn Shape, error: &RowError, first: Option<u64>) -> Vec<Reason> {
     let fields = error.detail.get("errors").and_then(Value::as_array);
     if let Some(fields) = fields.filter(|fields| !fields.is_empty()) {
         return fields.iter().map(|field| shape.reason(field)).collect();

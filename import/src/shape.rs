@@ -6,13 +6,10 @@ use spice_core::{
     ontology::Class,
 };
 
-use crate::{reason::Reason, rows::Raw};
+use crate::{reader::Record, reason::Reason};
 
 /// A format, for an import that sends its rows.
 pub(crate) trait Shape: Send + Sync {
-    /// A row as it is in the file.
-    type Raw: Raw;
-
     /// A class of the rows.
     fn class(&self, name: &ClassName) -> Option<&Class>;
 
@@ -22,14 +19,8 @@ pub(crate) trait Shape: Send + Sync {
     /// The start of the rejects.
     fn rejects_head(&self) -> Vec<u8>;
 
-    /// Appends a rejected row in the form of the rejects.
-    fn write_reject(
-        &self,
-        raw: &Self::Raw,
-        id: Option<&InstanceId>,
-        reasons: &[Reason],
-        row: &mut Vec<u8>,
-    );
+    /// A rejected row in the form of the rejects.
+    fn render_reject(&self, raw: &Record, id: Option<&InstanceId>, reasons: &[Reason]) -> Vec<u8>;
 }
 
 /// The message of the api about a field, which continues after the name of the field, with the

@@ -73,9 +73,8 @@ fn compression(sample: &[u8]) -> Option<&'static str> {
     if let [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] = sample {
         return Some("zstd");
     }
-    let found = COMPRESSED
-        .iter()
-        .find(|(first, _)| starts_with_signature(sample, first));
+    let mut known = COMPRESSED.iter();
+    let found = known.find(|(first, _)| starts_with_signature(sample, first));
     found.map(|(_, program)| *program)
 }
 
@@ -91,9 +90,8 @@ fn describe_compressed(program: &str, name: &str) -> String {
 }
 
 fn find_known(sample: &[u8]) -> Option<(&'static str, &'static str)> {
-    let found = KNOWN
-        .iter()
-        .find(|(first, ..)| starts_with_signature(sample, first));
+    let mut known = KNOWN.iter();
+    let found = known.find(|(first, ..)| starts_with_signature(sample, first));
     found.map(|(_, what, advice)| (*what, *advice))
 }
 
@@ -116,19 +114,19 @@ fn archive(sample: &[u8]) -> Option<(&'static str, &'static str)> {
         return None;
     }
     let holds = |name: &[u8]| sample.windows(name.len()).any(|it| it == name);
-    if holds(b"xl/") || (holds(b"[Content_Types].xml") && !holds(b"word/") && !holds(b"ppt/")) {
-        return Some(("an Excel workbook (.xlsx)", WORKBOOK));
-    }
-    if holds(b"opendocument.spreadsheet") {
-        return Some(("a LibreOffice sheet (.ods)", WORKBOOK));
-    }
-    if holds(b"word/") || holds(b"opendocument.text") {
-        return Some(("a text document (.docx or .odt)", CONVERT));
-    }
-    if holds(b"Index/") && holds(b".iwa") {
-        return Some(("a Numbers sheet", "export it as CSV from Numbers"));
-    }
-    Some(("a zip archive", UNPACK))
+    Some(
+        if holds(b"xl/") || (holds(b"[Content_Types].xml") && !holds(b"word/") && !holds(b"ppt/")) {
+            ("an Excel workbook (.xlsx)", WORKBOOK)
+        } else if holds(b"opendocument.spreadsheet") {
+            ("a LibreOffice sheet (.ods)", WORKBOOK)
+        } else if holds(b"word/") || holds(b"opendocument.text") {
+            ("a text document (.docx or .odt)", CONVERT)
+        } else if holds(b"Index/") && holds(b".iwa") {
+            ("a Numbers sheet", "export it as CSV from Numbers")
+        } else {
+            ("a zip archive", UNPACK)
+        },
+    )
 }
 
 fn markup(text: &[u8]) -> Option<(&'static str, &'static str)> {
@@ -136,14 +134,10 @@ fn markup(text: &[u8]) -> Option<(&'static str, &'static str)> {
         text.get(..name.len())
             .is_some_and(|first| first.eq_ignore_ascii_case(name.as_bytes()))
     };
-    if ["<!doctype html", "<html", "<table", "<head", "<meta"]
-        .into_iter()
-        .any(begins)
-    {
-        return Some((
-            "an HTML page",
-            "open it in a spreadsheet and save it as CSV",
-        ));
+    let html = ["<!doctype html", "<html", "<table", "<head", "<meta"];
+    if html.into_iter().any(begins) {
+        let advice = "open it in a spreadsheet and save it as CSV";
+        return Some(("an HTML page", advice));
     }
     begins("<?xml").then_some(("XML", CONVERT))
 }

@@ -1,7 +1,7 @@
 //! The input: its encoding, its header, and its rows from a place on.
 
 use std::{
-    fs::File,
+    fs::{File, Metadata},
     io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     time::UNIX_EPOCH,
@@ -62,24 +62,21 @@ pub(crate) struct Text {
 }
 
 impl Text {
-    /// Opens the input and determines its encoding. Refuses input that is not text.
+    /// Opens the input and determines its encoding. Refuses input that is not text, or that seems to
+    /// be in another encoding.
     pub(crate) fn open(options: &Options, input: Input) -> Result<Self> {
         let name = input.name();
-        Self::examine(options, &name, input)?.require_certainty(&name)
+        let text = Self::examine(options, &name, input)?;
+        match &text.doubt {
+            Some(doubt) => Err(refuse(&name, doubt)),
+            None => Ok(text),
+        }
     }
 
     fn examine(options: &Options, name: &str, input: Input) -> Result<Self> {
         match input {
             Input::File(path) => Self::open_file(options, name, &path),
             Input::Stream { bytes, .. } => Self::open_stream(options, name, bytes),
-        }
-    }
-
-    /// Refuses a text that seems to be in another encoding.
-    fn require_certainty(self, name: &str) -> Result<Self> {
-        match self.doubt {
-            Some(doubt) => Err(refuse(name, &doubt)),
-            None => Ok(self),
         }
     }
 
@@ -90,8 +87,7 @@ impl Text {
             Input::File(path) => Box::new(BufReader::new(open(&path)?)),
             Input::Stream { bytes, .. } => bytes,
         };
-        Self::open_stream(options, &name, bytes)?.require_certainty(&name)?;
-        Ok(())
+        Self::open(options, Input::Stream { name, bytes }).map(drop)
     }
 
     fn open_file(options: &Options, name: &str, path: &Path) -> Result<Self> {
@@ -101,16 +97,14 @@ impl Text {
         file.rewind()?;
         let (encoding, doubt) = find_encoding(options, name, &sample, Some(&mut file))?;
         file.rewind()?;
-        let fingerprint = fingerprint(&file)?;
-        file.rewind()?;
-        let length = file.metadata()?.len();
+        let meta = file.metadata()?;
         Ok(Self {
             bytes: decode(Box::new(file), encoding),
             encoding,
+            fingerprint: Some(fingerprint(&meta, &sample)?),
             sample,
-            fingerprint: Some(fingerprint),
             // The places of a decoded file are not those of its bytes.
-            length: Some(length).filter(|_| encoding == UTF_8),
+            length: Some(meta.len()).filter(|_| encoding == UTF_8),
             doubt,
         })
     }
@@ -171,7 +165,7 @@ impl Source {
     /// Goes to a place after a row of the file.
     pub(crate) fn seek(&mut self, place: Place) -> Result<()> {
         let Some(path) = &self.path else {
-            return Err(refuse_input("cannot seek in a stream").into());
+            return Err(refuse_input("cannot seek in a stream"));
         };
         let mut file = open(path)?;
         let input: Bytes = if self.encoding == UTF_8 {
@@ -249,7 +243,7 @@ fn check_read_columns(
 
 /// The refusal of an input in another encoding.
 fn refuse(name: &str, doubt: &Doubt) -> Error {
-    refuse_input(format!("{name} {}", doubt.sentence)).into()
+    refuse_input(format!("{name} {}", doubt.sentence))
 }
 
 /// The encoding of the input, and why it may be another. Refuses input that is not text. `file` is
@@ -263,15 +257,15 @@ fn find_encoding(
     let refuse = |sentence: String| refuse_input(format!("{name} {sentence}"));
     if sample.is_empty() && options.format == Format::Csv {
         let sentence = "is empty; its first line must name the columns".to_owned();
-        return Err(refuse(sentence).into());
+        return Err(refuse(sentence));
     }
     if let Some(sentence) = recognize(sample, name) {
-        return Err(refuse(sentence).into());
+        return Err(refuse(sentence));
     }
     let encoding = choose(options.encoding, sample).map_err(refuse)?;
     let text = encoding::decode(encoding, sample);
     if let Some(sentence) = recognize_text(&text, options.format) {
-        return Err(refuse(sentence).into());
+        return Err(refuse(sentence));
     }
     let file = file.map(|file| file as &mut dyn Read);
     let checked = check(encoding, options.encoding.is_some(), sample, file)?;
@@ -279,15 +273,10 @@ fn find_encoding(
 }
 
 /// What distinguishes a file from others, and from itself after a change.
-fn fingerprint(file: &File) -> Result<String> {
-    let meta = file.metadata()?;
-    let modified = meta
-        .modified()?
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |it| it.as_nanos());
-    let mut head = Vec::new();
-    file.take(SAMPLE).read_to_end(&mut head)?;
-    Ok(format!("{} {modified} {}", meta.len(), hex(&head)))
+fn fingerprint(meta: &Metadata, sample: &[u8]) -> io::Result<String> {
+    let modified = meta.modified()?.duration_since(UNIX_EPOCH);
+    let modified = modified.map_or(0, |it| it.as_nanos());
+    Ok(format!("{} {modified} {}", meta.len(), hex(sample)))
 }
 
 /// Refuses `--head-line` for a rejects file. Its header is in the first line, wherever the header of the
@@ -315,8 +304,7 @@ fn refuse_head_line(
     let line = head.line;
     Err(refuse_input(format!(
         "{name} is a rejects file, which has its header in line {line}; leave --head-line out"
-    ))
-    .into())
+    )))
 }
 
 fn read_head(reader: &mut Reader<Bytes>, layout: &Layout, name: &str) -> Result<Record> {
@@ -325,21 +313,16 @@ fn read_head(reader: &mut Reader<Bytes>, layout: &Layout, name: &str) -> Result<
         None => true,
     };
     let head = reader.read()?.filter(|_| is_there);
-    match (head, layout.head_line) {
-        (Some(head), Some(line)) if head.line != line => Err(refuse_input(format!(
+    let why = match (head, layout.head_line) {
+        (Some(head), Some(line)) if head.line != line => format!(
             "{name}: line {line} is blank and names no columns; the next line that is not blank is {next}: --head-line {next}",
             next = head.line
-        ))
-        .into()),
-        (Some(head), _) => Ok(head),
-        (None, Some(line)) => Err(refuse_input(format!(
-            "{name} has no line {line} for the column names"
-        ))
-        .into()),
-        (None, None) => {
-            Err(refuse_input(format!("{name} is blank; its first line must name the columns")).into())
-        }
-    }
+        ),
+        (Some(head), _) => return Ok(head),
+        (None, Some(line)) => format!("{name} has no line {line} for the column names"),
+        (None, None) => format!("{name} is blank; its first line must name the columns"),
+    };
+    Err(refuse_input(why))
 }
 
 fn open(path: &Path) -> Result<File> {

@@ -5,7 +5,6 @@ use crate::{
     journal::{Journal, JournalFile},
     observer::{Event, Observer},
     options::Options,
-    reader::Place,
     rejects::Rejects,
     task::Task,
 };
@@ -23,7 +22,7 @@ impl Start {
     /// The state and the rejects of an earlier run of the same task, or new ones, which start with
     /// `head`.
     pub(crate) fn read(options: &Options, task: Task, head: Vec<u8>) -> Result<Self> {
-        let file = JournalFile::new(options.state.clone());
+        let file = JournalFile(options.state.clone());
         let found = file.load()?;
         let changed = found.as_ref().map(|it| it.task.list_changes(&task));
         let changed = changed.unwrap_or_default();
@@ -43,21 +42,6 @@ impl Start {
             rejects: Rejects::begin(&options.rejects, head)?,
             changed,
         })
-    }
-
-    /// Whether no row was read before.
-    pub(crate) fn is_new(&self) -> bool {
-        self.journal.counts.rows == 0
-    }
-
-    /// Where the first batch starts.
-    pub(crate) fn place(&self) -> Place {
-        self.journal.place
-    }
-
-    /// Starts at a place.
-    pub(crate) fn begin_at(&mut self, place: Place) {
-        self.journal.place = place;
     }
 
     /// Reports the start. `bytes` is the size of the input.

@@ -19,22 +19,12 @@ use crate::{
     plan::Plan,
     reader::{Dialect, Place, Reader, Record},
     reason::Reason,
-    rows::{Raw, Rows, Taken},
+    rows::{Rows, Taken},
     shape::{Shape, read_message},
 };
 
 /// The maximum size of one row as JSON.
 const ROW: usize = 8 * 1024 * 1024;
-
-impl Raw for Record {
-    fn line(&self) -> u64 {
-        self.line
-    }
-
-    fn blanks(&self) -> u64 {
-        self.blanks
-    }
-}
 
 /// The rows of a table, read by its plan.
 pub struct TableRows<R> {
@@ -83,20 +73,14 @@ impl<R: Read> TableRows<R> {
 }
 
 impl<R: Read> Rows for TableRows<R> {
-    type Raw = Record;
-
-    fn next(&mut self) -> Result<Option<Taken<Record>>> {
+    fn next(&mut self) -> Result<Option<Taken>> {
         let Some(record) = self.reader.read()? else {
             return Ok(None);
         };
         let (instance, is_equal) = self.instance(&record)?;
-        let rejected_id = match &instance {
-            Ok(_) => None,
-            Err(_) => self.rejected_id(&record)?,
-        };
-        let blank_items = match &instance {
-            Ok(_) => self.plan.count_blank_items(&record),
-            Err(_) => 0,
+        let (rejected_id, blank_items) = match &instance {
+            Ok(_) => (None, self.plan.count_blank_items(&record)),
+            Err(_) => (self.rejected_id(&record)?, 0),
         };
         let surplus = record.len().saturating_sub(self.plan.columns.len());
         Ok(Some(Taken {
@@ -118,7 +102,7 @@ impl<R: Read> Rows for TableRows<R> {
     }
 
     fn is_whole(&self) -> bool {
-        self.plan.has_exact()
+        self.plan.exact.is_some()
     }
 }
 
@@ -138,8 +122,6 @@ impl Table {
 }
 
 impl Shape for Table {
-    type Raw = Record;
-
     fn class(&self, _name: &ClassName) -> Option<&Class> {
         Some(&self.plan.class)
     }
@@ -167,13 +149,7 @@ impl Shape for Table {
         self.rejects.head()
     }
 
-    fn write_reject(
-        &self,
-        record: &Record,
-        id: Option<&InstanceId>,
-        reasons: &[Reason],
-        row: &mut Vec<u8>,
-    ) {
-        self.rejects.write(&self.plan, record, id, reasons, row);
+    fn render_reject(&self, raw: &Record, id: Option<&InstanceId>, reasons: &[Reason]) -> Vec<u8> {
+        self.rejects.render(&self.plan, raw, id, reasons)
     }
 }

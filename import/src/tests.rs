@@ -98,7 +98,7 @@ pub(crate) fn plan(definitions: &[Value], head: &str, mapping: &Mapping) -> Resu
 }
 
 /// The batches of a file, with its header.
-fn batches(plan: Plan, text: &str, most: usize) -> Vec<Batch<Record>> {
+fn batches(plan: Plan, text: &str, most: usize) -> Vec<Batch> {
     let mut reader = reader(text.as_bytes());
     reader.read().unwrap();
     let rows = TableRows::new(reader, Arc::new(plan));
@@ -107,13 +107,13 @@ fn batches(plan: Plan, text: &str, most: usize) -> Vec<Batch<Record>> {
         .collect()
 }
 
-fn body(batch: &Batch<Record>) -> Value {
+fn body(batch: &Batch) -> Value {
     batch.body().map_or(Value::Null, |(_, body)| {
         serde_json::from_slice(&body).unwrap()
     })
 }
 
-fn reasons(batch: &Batch<Record>) -> Vec<String> {
+fn reasons(batch: &Batch) -> Vec<String> {
     let mut reasons = Vec::new();
     for row in &batch.rows {
         if let Fate::Rejected(why) = &row.fate {

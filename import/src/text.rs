@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use spice_core::unicode::is_blank as is_blank_character;
+use spice_core::{json::Json, unicode::is_blank as is_blank_character};
 
 /// Whether a text has no visible character.
 pub(crate) fn is_blank(text: &str) -> bool {
@@ -88,4 +88,19 @@ pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
     // A string has a JSON form, and a list of bytes accepts it.
     let written = serde_json::to_writer(&mut *out, text);
     debug_assert!(written.is_ok());
+}
+
+/// Appends a field to an open JSON object.
+pub(crate) fn write_field(name: &str, value: &Json, object: &mut Vec<u8>) {
+    write_name(name, object);
+    object.extend_from_slice(value.as_str().as_bytes());
+}
+
+/// Appends the name of a field to an open JSON object.
+pub(crate) fn write_name(name: &str, object: &mut Vec<u8>) {
+    if object.last() != Some(&b'{') {
+        object.push(b',');
+    }
+    write_string(name, object);
+    object.push(b':');
 }

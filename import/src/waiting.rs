@@ -9,7 +9,7 @@ use spice_core::{
     name::{ClassName, InstanceId},
 };
 
-use crate::{error::Result, reason::Reason, rows::Raw};
+use crate::{error::Result, reader::Record, reason::Reason};
 
 /// The approximate maximum size of the waiting rows in bytes. A row without room is rejected
 /// immediately.
@@ -23,9 +23,9 @@ const RULE: &str = "integrity";
 
 /// A row that was refused and may be accepted later.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct WaitingRow<R> {
+pub(crate) struct WaitingRow {
     /// The row as it is in the file.
-    pub(crate) raw: R,
+    pub(crate) raw: Record,
     pub(crate) class: ClassName,
     /// Its values, as JSON.
     pub(crate) data: Vec<u8>,
@@ -41,35 +41,29 @@ pub(crate) struct WaitingRow<R> {
 }
 
 /// Waiting rows, in the order of the file.
-#[derive(Debug)]
-pub(crate) struct Waiting<R> {
-    rows: Vec<WaitingRow<R>>,
-    room: usize,
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    rows: Vec<WaitingRow>,
+    /// Their approximate size in bytes.
+    size: usize,
 }
 
-impl<R> WaitingRow<R> {
+impl WaitingRow {
     /// Its approximate size in bytes.
     fn size(&self) -> usize {
         2 * self.data.len() + 256
     }
 }
 
-impl<R: Raw> Waiting<R> {
-    pub(crate) fn new() -> Self {
-        Self {
-            rows: Vec::new(),
-            room: ROOM,
+impl Waiting {
+    /// Adds a row; false if there is no room.
+    pub(crate) fn add(&mut self, row: WaitingRow) -> bool {
+        let size = self.size + row.size();
+        if size <= ROOM {
+            self.size = size;
+            self.rows.push(row);
         }
-    }
-
-    /// Adds a row; returns it if there is no room.
-    pub(crate) fn add(&mut self, row: WaitingRow<R>) -> Option<WaitingRow<R>> {
-        let Some(room) = self.room.checked_sub(row.size()) else {
-            return Some(row);
-        };
-        self.room = room;
-        self.rows.push(row);
-        None
+        size <= ROOM
     }
 
     /// Sends the rows again, a part of `most` rows of one class at a time, until a whole pass
@@ -80,8 +74,8 @@ impl<R: Raw> Waiting<R> {
     pub(crate) async fn resend(
         self,
         most: usize,
-        mut send: impl AsyncFnMut(u32, Vec<WaitingRow<R>>) -> Result<Vec<WaitingRow<R>>>,
-    ) -> Result<Vec<WaitingRow<R>>> {
+        mut send: impl AsyncFnMut(u32, Vec<WaitingRow>) -> Result<Vec<WaitingRow>>,
+    ) -> Result<Vec<WaitingRow>> {
         let mut rows = self.rows;
         let mut most = most;
         for pass in 1.. {
@@ -91,7 +85,7 @@ impl<R: Raw> Waiting<R> {
             while let Some(part) = parts.take_last(most) {
                 left.extend(send(pass, part).await?);
             }
-            left.sort_by_key(|row| row.raw.line());
+            left.sort_by_key(|row| row.raw.line);
             rows = left;
             let is_stuck = rows.len() == before;
             if rows.is_empty() || (is_stuck && most >= MOST) {
@@ -106,11 +100,11 @@ impl<R: Raw> Waiting<R> {
 }
 
 /// Rows that are sent in parts of one class, by the line of the last row of each class.
-struct Parts<R>(BTreeMap<u64, Vec<WaitingRow<R>>>);
+struct Parts(BTreeMap<u64, Vec<WaitingRow>>);
 
-impl<R: Raw> Parts<R> {
-    fn new(rows: Vec<WaitingRow<R>>) -> Self {
-        let mut classes: HashMap<ClassName, Vec<WaitingRow<R>>> = HashMap::new();
+impl Parts {
+    fn new(rows: Vec<WaitingRow>) -> Self {
+        let mut classes: HashMap<ClassName, Vec<WaitingRow>> = HashMap::new();
         for row in rows {
             classes.entry(row.class.clone()).or_default().push(row);
         }
@@ -121,17 +115,17 @@ impl<R: Raw> Parts<R> {
         parts
     }
 
-    fn insert_all(&mut self, rows: Vec<WaitingRow<R>>) {
+    fn insert_all(&mut self, rows: Vec<WaitingRow>) {
         if let Some(last) = rows.last() {
-            self.0.insert(last.raw.line(), rows);
+            self.0.insert(last.raw.line, rows);
         }
     }
 
     /// Takes the last row and the earlier rows of its class that fit into one request.
-    fn take_last(&mut self, most: usize) -> Option<Vec<WaitingRow<R>>> {
+    fn take_last(&mut self, most: usize) -> Option<Vec<WaitingRow>> {
         let (_, mut rows) = self.0.pop_last()?;
         let mut bytes = 0;
-        let fits = |row: &&WaitingRow<R>| {
+        let fits = |row: &&WaitingRow| {
             bytes += row.size();
             bytes <= PART
         };

@@ -3,12 +3,12 @@
 //! value as JSON. The columns `_id` and `_exact` exist only if an instance needs them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{BufRead, Write},
 };
 
 use anyhow::Context;
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 use serde::Deserialize;
 use spice_core::{
     id::CommandId,
@@ -18,7 +18,7 @@ use spice_core::{
 };
 use uuid::Uuid;
 
-use spice_import::{Kind, Reserved, classes, read_cell, show};
+use spice_import::{Kind, Reserved, kinds, read_cell, show};
 
 /// The part of a line that the table needs.
 #[derive(Deserialize)]
@@ -44,19 +44,14 @@ impl<'a> Table<'a> {
         class: &'a Class,
         lines: impl BufRead,
     ) -> anyhow::Result<Self> {
-        let members = classes::members(schema, class)?;
-        let kind = |name: &PropertyName| {
-            let declared = members.get(name).map(|member| &member.fields);
-            Kind::of(schema, class, name, declared)
-        };
         let mut table = Self {
             class,
-            columns: class.names().map(|it| (it.clone(), kind(it))).collect(),
+            columns: kinds(schema, class)?,
             has_ids: class.primary_key().next().is_none(),
             rows_with_exact: 0,
             nothing: Json::null(),
         };
-        let mut others: IndexSet<PropertyName> = IndexSet::new();
+        let mut others: BTreeSet<PropertyName> = BTreeSet::new();
         for line in lines.lines() {
             let row = read(&line?)?;
             for name in row.data.keys() {
@@ -67,8 +62,7 @@ impl<'a> Table<'a> {
             table.has_ids = table.has_ids || !table.determines_id(&row);
             table.rows_with_exact += u64::from(!table.find_exact(&row).is_empty());
         }
-        others.sort_unstable();
-        let others = others.into_iter().map(|name| (name.clone(), kind(&name)));
+        let others = others.into_iter().map(|name| (name, Kind::Text));
         table.columns.extend(others);
         Ok(table)
     }

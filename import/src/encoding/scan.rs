@@ -49,12 +49,7 @@ impl Scan {
         let mut text = Vec::new();
         // It ends with the error of the cut.
         let _ = decoder.read_to_end(&mut text);
-        for chunk in text.utf8_chunks() {
-            scan.pass(chunk.valid());
-            if !chunk.invalid().is_empty() {
-                scan.note_malformed();
-            }
-        }
+        scan.scan(&text);
         Self { text, ..scan }
     }
 
@@ -66,18 +61,10 @@ impl Scan {
         let mut scan = Self::default();
         while let Some(record) = rows.read()? {
             scan.ends = record.line - 1;
-            for (_, field) in record
-                .fields()
-                .enumerate()
-                .filter(|(index, _)| counts(*index))
-            {
+            let fields = record.fields().enumerate();
+            for (_, field) in fields.filter(|(index, _)| counts(*index)) {
                 scan.after_return = false;
-                for chunk in field.utf8_chunks() {
-                    scan.pass(chunk.valid());
-                    if !chunk.invalid().is_empty() {
-                        scan.note_malformed();
-                    }
-                }
+                scan.scan(field);
                 if scan.malformed > 0 && scan.text.len() < CHUNK {
                     scan.text.extend_from_slice(field);
                     scan.text.push(b'\n');
@@ -95,6 +82,15 @@ impl Scan {
         self.malformed > 1
             && share * self.malformed > self.beyond_ascii
             && DAMAGED * self.malformed_lines > self.ends
+    }
+
+    fn scan(&mut self, bytes: &[u8]) {
+        for chunk in bytes.utf8_chunks() {
+            self.pass(chunk.valid());
+            if !chunk.invalid().is_empty() {
+                self.note_malformed();
+            }
+        }
     }
 
     fn pass(&mut self, valid: &str) {

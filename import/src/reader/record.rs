@@ -5,8 +5,9 @@ use crate::text;
 /// One record: its fields without their quotes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Record {
-    pub(super) bytes: Vec<u8>,
-    pub(super) ends: Vec<usize>,
+    pub(crate) bytes: Vec<u8>,
+    /// The ends of its fields; none for a line of NDJSON.
+    pub(crate) ends: Vec<usize>,
     /// The line where it starts.
     pub line: u64,
     /// A field with text after its closing quote: its end is unknown.

@@ -37,7 +37,7 @@ async fn import(cancel_after: u64) -> (Outcome, bool) {
     }
     let shape = Table::new(Arc::clone(&plan), Dialect::new(b','));
     let mut start = Start::read(&options, Task::default(), shape.rejects_head()).unwrap();
-    start.begin_at(reader.place());
+    start.journal.place = reader.place();
     let import = Import {
         client: &client,
         options,
@@ -45,10 +45,9 @@ async fn import(cancel_after: u64) -> (Outcome, bool) {
         ending: &ending,
     };
     let facts = Facts::default();
-    let outcome = import.process_all((shape, facts), start, None, |most, ends| {
-        Batches::new(TableRows::new(reader, plan), most, ends)
-    });
-    let outcome = outcome.await.unwrap();
+    let rows = TableRows::new(reader, plan);
+    let outcome = import.process_all(rows, &shape, facts, start, None).await;
+    let outcome = outcome.unwrap();
     (outcome, folder.path().join("state").exists())
 }
 

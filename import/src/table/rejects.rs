@@ -18,7 +18,7 @@ pub(super) struct Layout {
     dialect: Dialect,
     names: Vec<String>,
     /// The columns that are written, without those of an earlier import.
-    kept: Vec<bool>,
+    kept: Vec<usize>,
     /// Whether rows may have no key: then an id of their own keeps them separate after they are
     /// corrected.
     has_ids: bool,
@@ -27,15 +27,9 @@ pub(super) struct Layout {
 impl Layout {
     pub(super) fn new(plan: &Plan, dialect: Dialect) -> Self {
         let columns = &plan.columns;
-        let kept: Vec<bool> = columns
-            .iter()
-            .map(|column| column.target != Target::Note)
-            .collect();
-        let names = columns
-            .iter()
-            .zip(&kept)
-            .filter(|(_, kept)| **kept)
-            .map(|(column, _)| column.name.clone());
+        let is_kept = |index: &usize| columns[*index].target != Target::Note;
+        let kept: Vec<usize> = (0..columns.len()).filter(is_kept).collect();
+        let names = kept.iter().map(|index| columns[*index].name.clone());
         let has_ids = matches!(plan.identity, Identity::Content | Identity::Own(_));
         let id = has_ids.then(|| Reserved::Id.name(&plan.class));
         let notes = [Reserved::Line, Reserved::Reason].map(|it| it.name(&plan.class));
@@ -57,16 +51,16 @@ impl Layout {
         row
     }
 
-    /// Appends a row. Missing fields are blank, and surplus fields come after the reason, so that each
+    /// A row. Missing fields are blank, and surplus fields come after the reason, so that each
     /// field is under its name. Bytes that are not text are written as `\xE9`.
-    pub(super) fn write(
+    pub(super) fn render(
         &self,
         plan: &Plan,
         record: &Record,
         id: Option<&InstanceId>,
         reasons: &[Reason],
-        row: &mut Vec<u8>,
-    ) {
+    ) -> Vec<u8> {
+        let mut row = Vec::new();
         let mut surplus = 0..0;
         if let Some(broken) = &record.broken_quote {
             let text = strip_notes(plan, record, broken);
@@ -75,26 +69,24 @@ impl Layout {
         } else {
             let own;
             (own, surplus) = split(plan, record);
-            for index in (0..self.kept.len()).filter(|index| self.kept[*index]) {
-                let field = if own.contains(&index) {
-                    record.field(index)
-                } else {
-                    &[]
-                };
-                self.write_field(field, row);
+            for index in &self.kept {
+                let field = record.field(*index);
+                let field = if own.contains(index) { field } else { &[] };
+                self.write_field(field, &mut row);
             }
         }
         if self.has_ids {
             let id = id.filter(|_| plan.is_by_content(record));
             let id = id.map_or("", |id| id.as_str());
-            self.write_field(id.as_bytes(), row);
+            self.write_field(id.as_bytes(), &mut row);
         }
-        self.write_field(record.line.to_string().as_bytes(), row);
-        self.write_field(join(reasons).as_bytes(), row);
+        self.write_field(record.line.to_string().as_bytes(), &mut row);
+        self.write_field(join(reasons).as_bytes(), &mut row);
         for index in surplus {
-            self.write_field(record.field(index), row);
+            self.write_field(record.field(index), &mut row);
         }
-        end_row(row);
+        end_row(&mut row);
+        row
     }
 
     /// Appends a field and a delimiter.

@@ -5,19 +5,16 @@ use spice_core::{command::RawData, error::Refusal, id::CommandId};
 use uuid::Uuid;
 
 use super::*;
-use crate::convert::{Kind, Words};
+use crate::convert::{Kind, Words, kinds};
 
 /// The value of a text in a column.
 fn value(column: &str, text: &str) -> Result<String, &'static str> {
     let definition = full_class();
     let class = Class::create(&Json::from(definition.clone())).unwrap();
-    let declared = definition["properties"].as_array().unwrap();
-    let declared = declared.iter().find(|property| property["name"] == column);
-    let declared = declared.map(|it| Json::from(it.clone()).read().unwrap());
     let person = json!({"id": "Person", "label": "Person", "properties": []});
-    let schema = schema(&[definition.clone(), person]);
+    let schema = schema(&[definition, person]);
     let name = class.resolve(column).unwrap();
-    let kind = Kind::of(&schema, &class, name, declared.as_ref());
+    let kind = &kinds(&schema, &class).unwrap()[name];
     let mut out = Vec::new();
     kind.write(text, &mut out).map_err(|broken| broken.rule)?;
     Ok(String::from_utf8(out).unwrap())

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     decoder::Decoder,
-    encoding::{Charset, check, choose, parse},
+    encoding::{Charset, Doubt, check, choose, parse},
     text::{has_shown_byte, show},
 };
 
@@ -42,6 +42,12 @@ fn decode(bytes: &[u8], encoding: &'static Encoding, piece: usize) -> Vec<u8> {
         .read_to_end(&mut text)
         .unwrap();
     text
+}
+
+impl From<Doubt> for String {
+    fn from(doubt: Doubt) -> Self {
+        doubt.sentence
+    }
 }
 
 /// The detected encoding of a file with or without `--encoding`, or the refusal.

@@ -3,10 +3,7 @@
 use spice_core::name::ClassName;
 
 use super::*;
-use crate::{
-    line,
-    lines::{Line, LineRows},
-};
+use crate::{line, lines::LineRows};
 
 fn classes() -> Schema {
     let class =
@@ -24,7 +21,7 @@ fn line(text: &str) -> String {
     )
 }
 
-fn line_batches(text: &str, most: usize) -> Vec<Batch<Line>> {
+fn line_batches(text: &str, most: usize) -> Vec<Batch> {
     let rows = LineRows::new(text.as_bytes(), Arc::new(classes()), None);
     Batches::new(rows, most, false)
         .map(Result::unwrap)
@@ -32,7 +29,7 @@ fn line_batches(text: &str, most: usize) -> Vec<Batch<Line>> {
 }
 
 /// The class and the ids of a request.
-fn request(batch: &Batch<Line>) -> String {
+fn request(batch: &Batch) -> String {
     let (class, body) = batch.body().unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(body["without_defaults"], true);

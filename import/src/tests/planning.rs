@@ -326,7 +326,7 @@ fn values_in_columns_without_a_name_or_after_the_last_are_not_lost() {
         assert!(plan.check_first(alone).is_ok());
     }
     let column = [rows[1].clone(), rows[4].clone(), rows[4].clone()];
-    let refused = plan.check_first(&column).unwrap_err().message;
+    let refused = plan.check_first(&column).unwrap_err().to_string();
     assert!(
         refused.contains("column 2 has no name, but line 5 has \"x\" in it"),
         "{refused}"
@@ -398,7 +398,7 @@ fn a_title_line_is_noticed_even_if_the_class_allows_any_name() {
     let refused = plan
         .check_head(&rows[0], &rows[1..], Some(3))
         .unwrap_err()
-        .message;
+        .to_string();
     assert_eq!(refused, "line 1 names 1 columns, and line 3 has 2 cells");
     for likely in [None, Some(4)] {
         let found = plan.check_head(&rows[0], &rows[..1], likely);

@@ -32,15 +32,14 @@ fn reject(
     id: Option<&InstanceId>,
     reasons: &[Reason],
 ) {
-    let mut row = Vec::new();
-    table(plan).write_reject(record, id, reasons, &mut row);
+    let row = table(plan).render_reject(record, id, reasons);
     rejects.add(&row).unwrap();
 }
 
 /// The numbers of created and unchanged rows, and the reasons for the others.
 fn settle_batch(
     plan: &Plan,
-    batch: &Batch<Record>,
+    batch: &Batch,
     errors: &[RowError],
     seen: &mut Seen,
 ) -> (usize, usize, Vec<(usize, String)>) {
@@ -240,7 +239,7 @@ fn an_import_that_starts_over_names_what_changed() {
 fn only_a_journal_is_read_as_a_journal() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
-    let file = JournalFile::new(Some(path.clone()));
+    let file = JournalFile(Some(path.clone()));
     assert_eq!(file.load().unwrap(), None);
     let journal = Journal::new(Task::default());
     file.store(&journal).unwrap();

@@ -4,87 +4,82 @@ use std::collections::HashSet;
 
 use crate::{
     batch::{Batch, Fate},
-    reader::Place,
-    rows::Raw,
+    reader::{Place, Record},
     waiting::{Waiting, WaitingRow},
 };
 
-/// A row in a line, which refers to another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Link {
-    line: u64,
-    id: u32,
-    to: u32,
-}
-
-impl Raw for Link {
-    fn line(&self) -> u64 {
-        self.line
-    }
-
-    fn blanks(&self) -> u64 {
-        0
-    }
-}
-
-/// Rows of a class, in lines from the first on.
-fn links(rows: &[(u32, u32)]) -> Vec<WaitingRow<Link>> {
+/// Rows of a class, in lines from the first on: an id, and the id that it refers to.
+fn links(rows: &[(u32, u32)]) -> Vec<WaitingRow> {
     let lines = rows.iter().zip(1..);
-    let row = |(&(id, to), line): (&(u32, u32), u64)| row("Node", Link { line, id, to }, b"{}");
-    lines.map(row).collect()
+    let rows = lines.map(|(&(id, to), line)| row("Node", line, (id, to), b"{}"));
+    rows.collect()
 }
 
-fn row(class: &str, raw: Link, data: &[u8]) -> WaitingRow<Link> {
+fn row(class: &str, line: u64, (id, to): (u32, u32), data: &[u8]) -> WaitingRow {
     WaitingRow {
-        raw,
+        raw: Record {
+            bytes: to.to_string().into(),
+            line,
+            ..Record::default()
+        },
         class: class.parse().unwrap(),
         data: data.to_vec(),
-        id: Some(raw.id.to_string().parse().unwrap()),
-        mark: raw.id.into(),
+        id: Some(id.to_string().parse().unwrap()),
+        mark: id.into(),
         is_whole: false,
         reasons: Vec::new(),
         place: 0,
     }
 }
 
+fn id(row: &WaitingRow) -> u32 {
+    row.mark.try_into().unwrap()
+}
+
+fn to(row: &WaitingRow) -> u32 {
+    std::str::from_utf8(&row.raw.bytes)
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
 /// Sends rows to a store that accepts a part as far as its references are valid; returns what is
 /// left, and the classes and lines of the parts.
 async fn send(
-    rows: Vec<WaitingRow<Link>>,
+    rows: Vec<WaitingRow>,
     most: usize,
     known: &[u32],
 ) -> (Vec<(u32, u32)>, Vec<(String, Vec<u64>)>) {
-    let mut waiting = Waiting::new();
+    let mut waiting = Waiting::default();
     for row in rows {
-        assert_eq!(waiting.add(row), None);
+        assert!(waiting.add(row));
     }
     let mut there: HashSet<u32> = known.iter().copied().collect();
     let mut parts = Vec::new();
     let left = waiting
-        .resend(most, async |_, part: Vec<WaitingRow<Link>>| {
+        .resend(most, async |_, part: Vec<WaitingRow>| {
             let class = part[0].class.clone();
             assert!(part.iter().all(|row| row.class == class));
             let lines = part.iter().map(|row| row.raw.line).collect();
             parts.push((class.to_string(), lines));
             let mut taken = there.clone();
-            taken.extend(part.iter().map(|row| row.raw.id));
+            taken.extend(part.iter().map(id));
             loop {
-                let dangling = |row: &&WaitingRow<Link>| {
-                    taken.contains(&row.raw.id) && !taken.contains(&row.raw.to)
-                };
+                let dangling =
+                    |row: &&WaitingRow| taken.contains(&id(row)) && !taken.contains(&to(row));
                 let Some(row) = part.iter().find(dangling) else {
                     break;
                 };
-                taken.remove(&row.raw.id);
+                taken.remove(&id(row));
             }
-            let left = part.into_iter().filter(|row| !taken.contains(&row.raw.id));
+            let left = part.into_iter().filter(|row| !taken.contains(&id(row)));
             let left = left.collect();
             there = taken;
             Ok(left)
         })
         .await
         .unwrap();
-    let left = left.iter().map(|row| (row.raw.id, row.raw.to)).collect();
+    let left = left.iter().map(|row| (id(row), to(row))).collect();
     (left, parts)
 }
 
@@ -117,14 +112,7 @@ async fn rows_in_any_order_are_accepted_and_dangling_ones_keep_their_order() {
 #[tokio::test]
 async fn a_part_has_one_class_and_the_part_with_the_last_row_goes_first() {
     let rows = [("A", 1), ("B", 2), ("A", 3), ("B", 4), ("A", 5), ("C", 6)];
-    let rows = rows.map(|(class, id)| {
-        let raw = Link {
-            line: id.into(),
-            id,
-            to: 0,
-        };
-        row(class, raw, b"{}")
-    });
+    let rows = rows.map(|(class, id)| row(class, id.into(), (id, 0), b"{}"));
     let (left, parts) = send(rows.to_vec(), 2, &[0]).await;
     assert_eq!(left, []);
     let part = |class: &str, lines: &[u64]| (class.to_owned(), lines.to_vec());
@@ -140,23 +128,17 @@ async fn a_part_has_one_class_and_the_part_with_the_last_row_goes_first() {
 }
 
 #[test]
-fn a_row_without_room_is_returned() {
-    let raw = Link {
-        line: 1,
-        id: 1,
-        to: 0,
-    };
-    let large = row("Node", raw, &vec![b' '; 64 * 1024 * 1024]);
-    assert_eq!(Waiting::new().add(large.clone()), Some(large));
+fn a_row_without_room_does_not_wait() {
+    let large = row("Node", 1, (1, 0), &vec![b' '; 64 * 1024 * 1024]);
+    assert!(!Waiting::default().add(large));
 }
 
 #[test]
 fn an_id_is_sent_once_per_request_and_equal_rows_as_one() {
-    let raw = |line| Link { line, id: 7, to: 0 };
     let rows = vec![
-        row("Node", raw(1), b"{}"),
-        row("Node", raw(2), b"{\"a\":1}"),
-        row("Node", raw(3), b"{}"),
+        row("Node", 1, (7, 0), b"{}"),
+        row("Node", 2, (7, 0), b"{\"a\":1}"),
+        row("Node", 3, (7, 0), b"{}"),
     ];
     let (batch, places, later) = Batch::from_waiting(Place::START, rows);
     let fates: Vec<&Fate> = batch.rows.iter().map(|row| &row.fate).collect();

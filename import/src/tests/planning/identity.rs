@@ -98,7 +98,7 @@ fn no_batch_has_an_id_twice_and_the_same_row_is_sent_once() {
         json!({"code": "a", "count": 2})
     );
     assert_eq!(batches[0].end, batches[1].begin);
-    let line = |batch: &Batch<Record>| {
+    let line = |batch: &Batch| {
         batch
             .rows
             .iter()
@@ -125,7 +125,7 @@ fn ids(text: &str, most: usize, source: Option<&str>) -> (Vec<String>, u64, u64)
     (ids, equal, batches.iter().map(|it| it.blanks).sum())
 }
 
-fn sent_ids(batch: &Batch<Record>) -> Vec<String> {
+fn sent_ids(batch: &Batch) -> Vec<String> {
     let ids = body(batch)["ids"].clone();
     serde_json::from_value(ids).unwrap_or_default()
 }
@@ -201,7 +201,7 @@ fn equal_decimals_are_one_key_in_any_notation() {
         let plan = plan(std::slice::from_ref(&price), "amount,note", &mapping()).unwrap();
         batches(plan, &format!("amount,note\n{rows}"), 9)
     };
-    let fates = |batch: &Batch<Record>| -> usize {
+    let fates = |batch: &Batch| -> usize {
         let is_sent = |fate: &Fate| matches!(fate, Fate::Sent(_));
         batch.rows.iter().filter(|row| is_sent(&row.fate)).count()
     };
