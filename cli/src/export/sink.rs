@@ -3,13 +3,15 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write},
+    io::{self, BufReader, BufWriter, Seek, SeekFrom, Write},
+    os::fd::AsFd,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use spice_import::add_suffix;
 
 use super::walk::Walk;
 use crate::failure::usage;
@@ -28,18 +30,11 @@ pub(super) struct State {
 }
 
 pub(super) struct Sink {
-    out: Out,
+    /// Standard output, or a file of lines.
+    out: BufWriter<File>,
+    /// The files; none for an export to standard output.
+    paths: Option<Paths>,
     pub(super) state: State,
-}
-
-enum Out {
-    Standard(BufWriter<io::Stdout>),
-    /// Lines that will become a table on standard output.
-    Waiting(BufWriter<File>),
-    File {
-        file: BufWriter<File>,
-        paths: Paths,
-    },
 }
 
 /// The files of an export to a file.
@@ -53,18 +48,10 @@ struct Paths {
 
 impl Paths {
     fn new(to: &Path, is_table: bool) -> Self {
-        let beside = |ending: &str| {
-            let mut path = to.as_os_str().to_owned();
-            path.push(ending);
-            PathBuf::from(path)
-        };
+        let lines = if is_table { ".rows" } else { "" };
         Self {
-            lines: if is_table {
-                beside(".rows")
-            } else {
-                to.to_owned()
-            },
-            note: beside(".state"),
+            lines: add_suffix(to, lines),
+            note: add_suffix(to, ".state"),
             to: to.to_owned(),
         }
     }
@@ -85,12 +72,17 @@ impl Sink {
             ..State::default()
         };
         let Some(to) = to else {
-            let out = if is_table {
-                Out::Waiting(BufWriter::new(tempfile::tempfile()?))
+            let file = if is_table {
+                // The lines will become a table on standard output.
+                tempfile::tempfile()?
             } else {
-                Out::Standard(BufWriter::new(io::stdout()))
+                File::from(io::stdout().as_fd().try_clone_to_owned()?)
             };
-            return Ok(Self { out, state: fresh });
+            return Ok(Self {
+                out: BufWriter::new(file),
+                paths: None,
+                state: fresh,
+            });
         };
         let paths = Paths::new(to, is_table);
         let state = if resume {
@@ -110,56 +102,43 @@ impl Sink {
         write_note(&paths.note, &state)?;
         // Bytes after the last note are written again.
         file.set_len(state.bytes)?;
-        let mut file = BufWriter::new(file);
-        file.seek(SeekFrom::End(0))?;
+        let mut out = BufWriter::new(file);
+        out.seek(SeekFrom::End(0))?;
         Ok(Self {
-            out: Out::File { file, paths },
+            out,
+            paths: Some(paths),
             state,
         })
     }
 
     pub(super) fn write(&mut self, line: &str) -> anyhow::Result<()> {
         self.state.bytes += line.len() as u64 + 1;
-        let written = match &mut self.out {
-            Out::Standard(out) => writeln!(out, "{line}"),
-            Out::Waiting(file) | Out::File { file, .. } => writeln!(file, "{line}"),
-        };
-        ignore_closed_pipe(written)
+        ignore_closed_pipe(writeln!(self.out, "{line}"))
     }
 
-    /// Syncs what was written so far, and writes the note.
+    /// Writes what is buffered. In a file, syncs it and writes the note.
     pub(super) fn keep(&mut self) -> anyhow::Result<()> {
-        match &mut self.out {
-            Out::Standard(out) => ignore_closed_pipe(out.flush()),
-            Out::Waiting(file) => Ok(file.flush()?),
-            Out::File { file, paths } => {
-                file.flush()?;
-                file.get_ref().sync_data()?;
-                write_note(&paths.note, &self.state)
-            }
-        }
+        ignore_closed_pipe(self.out.flush())?;
+        let Some(paths) = &self.paths else {
+            return Ok(());
+        };
+        self.out.get_ref().sync_data()?;
+        write_note(&paths.note, &self.state)
     }
 
     pub(super) fn finish(mut self) -> anyhow::Result<()> {
         self.keep()?;
-        if let Out::File { paths, .. } = &self.out {
+        if let Some(paths) = &self.paths {
             fs::remove_file(&paths.note)?;
         }
         Ok(())
     }
 
-    /// The lines of a table, from the first.
-    pub(super) fn lines(&mut self) -> anyhow::Result<Box<dyn BufRead>> {
+    /// The lines of a table, from the first. Nothing can be written after them.
+    pub(super) fn lines(&mut self) -> anyhow::Result<BufReader<File>> {
         self.keep()?;
-        let file = match &mut self.out {
-            Out::Standard(_) => anyhow::bail!("cannot read back what was written"),
-            Out::Waiting(file) => {
-                file.rewind()?;
-                file.get_ref().try_clone()?
-            }
-            Out::File { paths, .. } => File::open(&paths.lines)?,
-        };
-        Ok(Box::new(BufReader::new(file)))
+        self.out.rewind()?;
+        Ok(BufReader::new(self.out.get_ref().try_clone()?))
     }
 
     /// Replaces the destination with the finished table, completely or not at all.
@@ -167,7 +146,7 @@ impl Sink {
         self,
         write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let Out::File { paths, .. } = &self.out else {
+        let Some(paths) = &self.paths else {
             let mut out = BufWriter::new(io::stdout().lock());
             return match write(&mut out).and_then(|()| Ok(out.flush()?)) {
                 Err(error) if is_closed_pipe(&error) => std::process::exit(0),
@@ -186,9 +165,7 @@ pub(super) fn replace(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
+    let beside = add_suffix(path, ".new");
     let file = File::create(&beside).with_context(|| describe_write_failure(path))?;
     let mut out = BufWriter::new(file);
     write(&mut out)?;
@@ -202,29 +179,21 @@ fn describe_write_failure(path: &Path) -> String {
 }
 
 fn read_note(note: &Path) -> anyhow::Result<State> {
-    let text = match fs::read(note) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let note = note.display();
-            return Err(usage(format!(
-                "there is no {note}, so no export to this file can be resumed"
-            )));
-        }
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot read {}", note.display()));
-        }
-    };
-    serde_json::from_slice(&text).with_context(|| {
-        format!(
-            "{} is not a note of an export; start again without --resume",
-            note.display()
-        )
-    })
+    let name = note.display();
+    if !note.exists() {
+        return Err(usage(format!(
+            "there is no {name}, so no export to this file can be resumed"
+        )));
+    }
+    let text = fs::read(note).with_context(|| format!("cannot read {name}"))?;
+    serde_json::from_slice(&text)
+        .with_context(|| format!("{name} is not a note of an export; start again without --resume"))
 }
 
 /// Opens the file of lines, which must contain at least the noted number of bytes.
 fn open_lines(path: &Path, state: &State) -> anyhow::Result<File> {
     let file = OpenOptions::new()
+        .read(true)
         .write(true)
         .create(state.bytes == 0)
         .truncate(false)
