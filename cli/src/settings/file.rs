@@ -29,8 +29,7 @@ impl ConfigFile {
     pub(crate) fn find(arguments: &[OsString]) -> anyhow::Result<Self> {
         let named = find_config_flag(arguments).or_else(|| variable("SPICE_CONFIG"));
         if let Some(path) = named {
-            let path = PathBuf::from(path);
-            return Self::read(&path);
+            return Self::read(Path::new(&path));
         }
         let folder = variable("XDG_CONFIG_HOME")
             .map(PathBuf::from)
@@ -48,14 +47,16 @@ impl ConfigFile {
     }
 
     fn read(path: &Path) -> anyhow::Result<Self> {
+        let name = path.display();
         let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read the config file {}", path.display()))?;
-        let table: Table = text
-            .parse()
-            .map_err(|error| usage(format!("config file {}: {error}", path.display())))?;
+            .with_context(|| format!("cannot read the config file {name}"))?;
         let mut values = BTreeMap::new();
-        gather(table, &mut values)
-            .map_err(|error| usage(format!("config file {}: {error}", path.display())))?;
+        let table = text
+            .parse()
+            .map_err(|error: toml::de::Error| error.to_string());
+        table
+            .and_then(|table| gather(table, &mut values))
+            .map_err(|error| usage(format!("config file {name}: {error}")))?;
         Ok(Self {
             path: Some(path.to_owned()),
             is_there: true,
@@ -72,26 +73,19 @@ impl ConfigFile {
     pub(crate) fn apply(&self, command: Command) -> anyhow::Result<Command> {
         let mut known = BTreeSet::new();
         settings(&command, &mut known);
-        for key in self.values.keys() {
-            if !known.contains(key) {
-                let near = known
-                    .iter()
-                    .filter(|name| strsim::damerau_levenshtein(name, key) <= 2)
-                    .map(String::as_str)
-                    .collect::<Vec<_>>()
-                    .join(", ");
-                let place = self
-                    .path
-                    .as_deref()
-                    .unwrap_or_else(|| Path::new(""))
-                    .display();
-                let meant = if near.is_empty() {
-                    "run `spice config` to list the settings".to_owned()
-                } else {
-                    format!("did you mean {near}?")
-                };
-                return Err(usage(format!("{place}: unknown setting {key:?}; {meant}")));
-            }
+        if let Some(key) = self.values.keys().find(|key| !known.contains(*key)) {
+            let is_near = |name: &&String| strsim::damerau_levenshtein(name, key) <= 2;
+            let near: Vec<&str> = known.iter().filter(is_near).map(String::as_str).collect();
+            let meant = match near.as_slice() {
+                [] => "run `spice config` to list the settings".to_owned(),
+                near => format!("did you mean {}?", near.join(", ")),
+            };
+            let place = self
+                .path
+                .as_deref()
+                .unwrap_or_else(|| Path::new(""))
+                .display();
+            return Err(usage(format!("{place}: unknown setting {key:?}; {meant}")));
         }
         Ok(self.defaults(command))
     }
@@ -99,7 +93,12 @@ impl ConfigFile {
     fn defaults(&self, command: Command) -> Command {
         command
             .mut_args(|argument| match self.default_of(&argument) {
-                Some(values) => argument.default_values(values),
+                Some(values) => {
+                    let is_secret = argument.is_hide_env_values_set();
+                    argument
+                        .default_values(values)
+                        .hide_default_value(is_secret)
+                }
                 None => argument,
             })
             .mut_subcommands(|subcommand| self.defaults(subcommand))
@@ -107,11 +106,8 @@ impl ConfigFile {
 
     /// clap keeps defaults for the lifetime of the program, so these are leaked.
     fn default_of(&self, argument: &Arg) -> Option<Vec<&'static str>> {
-        let values = self.values.get(setting(argument)?)?;
-        let kept = values
-            .iter()
-            .map(|value| &*Box::leak(value.clone().into_boxed_str()));
-        Some(kept.collect())
+        let values = self.values.get(setting(argument)?)?.iter();
+        Some(values.map(|value| &*value.clone().leak()).collect())
     }
 }
 
@@ -157,9 +153,8 @@ fn gather(table: Table, values: &mut BTreeMap<String, Vec<String>>) -> Result<()
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
-        Value::Integer(number) => Some(number.to_string()),
+        Value::Integer(_) | Value::Boolean(_) => Some(value.to_string()),
         Value::Float(number) => Some(number.to_string()),
-        Value::Boolean(flag) => Some(flag.to_string()),
         _ => None,
     }
 }
@@ -167,15 +162,14 @@ fn text(value: &Value) -> Option<String> {
 fn find_config_flag(arguments: &[OsString]) -> Option<OsString> {
     let mut arguments = arguments.iter().skip(1);
     while let Some(argument) = arguments.next() {
-        match argument.to_str() {
-            Some("--") => return None,
-            Some("--config") => return arguments.next().cloned(),
-            Some(text) => {
+        match argument.to_str().unwrap_or_default() {
+            "--" => return None,
+            "--config" => return arguments.next().cloned(),
+            text => {
                 if let Some(path) = text.strip_prefix("--config=") {
                     return Some(path.into());
                 }
             }
-            None => {}
         }
     }
     None

@@ -24,13 +24,7 @@ pub(crate) struct LogPlace {
     )]
     data_dir: PathBuf,
     /// The log, as a URL: `dir:///path`.
-    #[arg(
-        long,
-        env = "SPICE_LOG",
-        value_name = "URL",
-        hide_env_values = true,
-        hide_default_value = true
-    )]
+    #[arg(long, env = "SPICE_LOG", value_name = "URL", hide_env_values = true)]
     log: Option<String>,
 }
 
@@ -40,49 +34,29 @@ pub(crate) struct StorePlaces {
     #[command(flatten)]
     log: LogPlace,
     /// The bus, as a URL: `local:`.
-    #[arg(
-        long,
-        env = "SPICE_BUS",
-        value_name = "URL",
-        hide_env_values = true,
-        hide_default_value = true
-    )]
+    #[arg(long, env = "SPICE_BUS", value_name = "URL", hide_env_values = true)]
     bus: Option<String>,
     /// The registry, as a URL: `sqlite:///path`.
     #[arg(
         long,
         env = "SPICE_REGISTRY",
         value_name = "URL",
-        hide_env_values = true,
-        hide_default_value = true
+        hide_env_values = true
     )]
     registry: Option<String>,
     /// The graph, as a URL: `sqlite:///path`.
-    #[arg(
-        long,
-        env = "SPICE_GRAPH",
-        value_name = "URL",
-        hide_env_values = true,
-        hide_default_value = true
-    )]
+    #[arg(long, env = "SPICE_GRAPH", value_name = "URL", hide_env_values = true)]
     graph: Option<String>,
     /// The documents, as a URL: `sqlite:///path`.
     #[arg(
         long,
         env = "SPICE_DOCUMENTS",
         value_name = "URL",
-        hide_env_values = true,
-        hide_default_value = true
+        hide_env_values = true
     )]
     documents: Option<String>,
     /// The hints between processes, as a URL: `local:`.
-    #[arg(
-        long,
-        env = "SPICE_HINTS",
-        value_name = "URL",
-        hide_env_values = true,
-        hide_default_value = true
-    )]
+    #[arg(long, env = "SPICE_HINTS", value_name = "URL", hide_env_values = true)]
     hints: Option<String>,
 }
 
