@@ -1,23 +1,18 @@
 //! Reports a failure: a message on standard error, a hint what to do, and an exit code by its
 //! class.
 
-use std::{fmt, process::ExitCode};
+use std::process::ExitCode;
 
 use console::style;
 use spice_client::Error;
-use spice_core::error::{Refusal, StoreError};
+use spice_core::error::{Refusal, StoreError, exit_code_of_status};
 
 use crate::output;
 
 /// A hint what to do next; attached to an error as context.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub(crate) struct Hint(pub(crate) String);
-
-impl fmt::Display for Hint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// An invalid command line.
 #[derive(Debug, thiserror::Error)]
@@ -39,14 +34,9 @@ pub(crate) fn of_import(error: spice_import::Error) -> anyhow::Error {
 }
 
 /// The problems behind an error, one per line; attached to an error as context.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("; "))]
 pub(crate) struct Listed(pub(crate) Vec<String>);
-
-impl fmt::Display for Listed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("; "))
-    }
-}
 
 /// Prints a failure and a hint.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
@@ -96,7 +86,6 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     1
 }
 
-/// The exit code of `ErrorCode::exit_code`, by HTTP status.
 fn of_call(error: &Error) -> u8 {
     match error {
         Error::InvalidUrl { .. } | Error::InvalidRequest { .. } => 2,
@@ -106,13 +95,6 @@ fn of_call(error: &Error) -> u8 {
         | Error::Silent { .. }
         | Error::Unfinished { .. } => 6,
         Error::Unreadable { .. } => 1,
-        Error::Refused(refusal) => match refusal.status {
-            400 | 413 | 415 | 422 => 2,
-            404 => 3,
-            409 => 4,
-            401 | 403 => 5,
-            429 | 502..=504 => 6,
-            _ => 1,
-        },
+        Error::Refused(refusal) => exit_code_of_status(refusal.status),
     }
 }

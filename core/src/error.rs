@@ -80,22 +80,27 @@ codes! {
 }
 
 impl ErrorCode {
-    /// The exit code of the command line: 2 invalid input, 3 not found, 4 conflict, 5 not allowed,
-    /// 6 try again, 1 anything else.
+    /// Its exit code on the command line.
     pub fn exit_code(self) -> u8 {
-        match self.http_status() {
-            400 | 413 | 415 | 422 => 2,
-            404 => 3,
-            409 => 4,
-            401 | 403 => 5,
-            429 | 503 | 504 => 6,
-            _ => 1,
-        }
+        exit_code_of_status(self.http_status())
     }
 
     /// Whether the same request may succeed later without changes.
     pub fn is_transient(self) -> bool {
         matches!(self, Self::RateLimited | Self::Unavailable | Self::Timeout)
+    }
+}
+
+/// The exit code of the command line for an HTTP status: 2 invalid input, 3 not found, 4 conflict, 5
+/// not allowed, 6 try again, 1 anything else.
+pub fn exit_code_of_status(status: u16) -> u8 {
+    match status {
+        400 | 413 | 415 | 422 => 2,
+        404 => 3,
+        409 => 4,
+        401 | 403 => 5,
+        429 | 502..=504 => 6,
+        _ => 1,
     }
 }
 
