@@ -121,21 +121,13 @@ fn read_sources(sources: &[Source]) -> anyhow::Result<Reading> {
 async fn apply(client: &ApiClient, documents: Vec<Declared>, wait: Duration) -> ApplyReport {
     let deadline = Instant::now() + wait;
     let mut report = apply_documents(client, documents.clone()).await;
-    let waits = |report: &ApplyReport| {
-        let mut entries = report.entries.iter();
-        entries.any(|entry| matches!(entry.applied, Applied::Waiting(_)))
-    };
-    while waits(&report) && Instant::now() < deadline {
+    while any(&report, |it| matches!(it, Applied::Waiting(_))) && Instant::now() < deadline {
         tokio::time::sleep(AGAIN).await;
         let next = apply_documents(client, documents.clone()).await;
         for entry in next.entries {
-            let known = report
-                .entries
-                .iter_mut()
-                .find(|known| known.source == entry.source && known.name == entry.name);
-            if let Some(known) = known
-                && !matches!(known.applied, Applied::Changed(_))
-            {
+            let mut known = report.entries.iter_mut();
+            let known = known.find(|it| it.source == entry.source && it.name == entry.name);
+            if let Some(known) = known.filter(|it| !matches!(it.applied, Applied::Changed(_))) {
                 known.applied = entry.applied;
             }
         }
@@ -145,16 +137,12 @@ async fn apply(client: &ApiClient, documents: Vec<Declared>, wait: Duration) -> 
 
 fn show(report: &ApplyReport, options: &Options) -> anyhow::Result<()> {
     if options.output.output != Format::Table {
-        let each: Vec<_> = report
-            .entries
-            .iter()
-            .map(|entry| {
-                let (outcome, message) = describe_change(&entry.applied);
-                json!({"kind": entry.kind, "name": entry.name, "source": entry.source,
-                    "outcome": outcome, "message": message, "dry_run": options.dry_run})
-            })
-            .collect();
-        return output::document(options.output.output, &each);
+        let each = report.entries.iter().map(|entry| {
+            let (outcome, message) = describe_change(&entry.applied);
+            json!({"kind": entry.kind, "name": entry.name, "source": entry.source,
+                "outcome": outcome, "message": message, "dry_run": options.dry_run})
+        });
+        return output::document(options.output.output, &each.collect::<Vec<_>>());
     }
     let rehearsed = if options.dry_run { " (dry run)" } else { "" };
     for entry in &report.entries {
@@ -168,11 +156,11 @@ fn show(report: &ApplyReport, options: &Options) -> anyhow::Result<()> {
             }
         }
     }
-    if report
+    let mut messages = report
         .entries
         .iter()
-        .any(|entry| describe_change(&entry.applied).1.is_some())
-    {
+        .map(|it| describe_change(&it.applied).1);
+    if messages.any(|message| message.is_some()) {
         output::note(summary(report));
     }
     Ok(())
@@ -195,8 +183,8 @@ fn summary(report: &ApplyReport) -> String {
     let parts = counts
         .iter()
         .map(|(outcome, count)| format!("{count} {outcome}"));
-    let parts: Vec<String> = parts.collect();
-    format!("{} declared: {}", report.entries.len(), parts.join(", "))
+    let parts = parts.collect::<Vec<_>>().join(", ");
+    format!("{} declared: {parts}", report.entries.len())
 }
 
 fn describe_change(applied: &Applied) -> (&'static str, Option<&str>) {
@@ -211,11 +199,14 @@ fn describe_change(applied: &Applied) -> (&'static str, Option<&str>) {
     }
 }
 
+fn any(report: &ApplyReport, is: fn(&Applied) -> bool) -> bool {
+    report.entries.iter().any(|entry| is(&entry.applied))
+}
+
 fn exit_code(report: &ApplyReport) -> ExitCode {
-    let any = |what: fn(&Applied) -> bool| report.entries.iter().any(|entry| what(&entry.applied));
-    if any(|applied| matches!(applied, Applied::Failed { .. })) {
+    if any(report, |it| matches!(it, Applied::Failed { .. })) {
         ExitCode::from(REFUSED)
-    } else if any(|applied| matches!(applied, Applied::Waiting(_))) {
+    } else if any(report, |it| matches!(it, Applied::Waiting(_))) {
         ExitCode::from(WAITS)
     } else {
         ExitCode::SUCCESS

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use spice_core::{
     chain::{Anchor, ChainHead, KeptHead},
-    error::{ErrorCode, Refusal, StoreError},
+    error::{Refusal, StoreError},
     id::StreamId,
     port::{Store, log::Log, registry::Anchors},
 };
@@ -17,6 +17,7 @@ use spice_node::{
 };
 
 use crate::{
+    log::refuse_missing,
     output::{self, Format},
     settings::{Output, StorePlaces},
 };
@@ -81,30 +82,22 @@ async fn choose(
     let Some(name) = name else {
         return Ok(streams);
     };
-    let there: Vec<String> = streams.iter().map(ToString::to_string).collect();
+    let missing = refuse_missing(name, &streams);
     streams.retain(|stream| stream.database.as_str() == name || stream.to_string() == name);
     if streams.is_empty() {
-        let there = there.join(", ");
-        let message = format!("no log {name:?} here; existing logs: {there}");
-        return Err(Refusal::new(ErrorCode::NotFound, message).into());
+        return Err(missing);
     }
     Ok(streams)
 }
 
 async fn run_head(which: Which) -> anyhow::Result<ExitCode> {
     let log = open_log(which.stores.addresses()?.log()).await?;
-    let mut rows = Vec::new();
     let mut answers = Vec::new();
     for stream in choose(&*log, &[], which.database.as_deref()).await? {
-        let head = check(&*log, &stream, &[], &[]).await?;
-        let chain = output::render_optional(head.next());
-        rows.push(vec![stream.to_string(), head.position().to_string(), chain]);
-        answers.push(describe(&stream, &head));
+        answers.push(describe(&stream, &check(&*log, &stream, &[], &[]).await?));
     }
-    match which.output.output {
-        Format::Table => output::table(&["LOG", "POSITION", "CHAIN"], &rows)?,
-        format => output::document(format, &Value::Array(answers))?,
-    }
+    let columns = "LOG=log, POSITION=position, CHAIN=chain";
+    output::show(which.output.output, &answers, columns)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -139,11 +132,8 @@ async fn verify(options: Verify) -> anyhow::Result<ExitCode> {
             let anchor = witness.anchor(&stream).await?;
             seen.extend(anchor.map(|anchor| (*store, anchor)));
         }
-        let kept = if newest.as_ref() == Some(&stream) {
-            head.as_slice()
-        } else {
-            &[]
-        };
+        let is_newest = newest.as_ref() == Some(&stream);
+        let kept = if is_newest { head.as_slice() } else { &[] };
         let anchors: Vec<Anchor> = seen.iter().map(|(_, anchor)| *anchor).collect();
         answers.push(match check(&*log, &stream, &anchors, kept).await {
             Ok(head) => {
@@ -160,13 +150,9 @@ async fn verify(options: Verify) -> anyhow::Result<ExitCode> {
     let clean = answers.iter().all(|answer| answer["clean"] == true);
     match which.output.output {
         Format::Table => answers.iter().map(render).try_for_each(output::line)?,
-        format => output::document(format, &Value::Array(answers))?,
+        format => output::document(format, &answers)?,
     }
-    Ok(if clean {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(ExitCode::from(u8::from(!clean)))
 }
 
 /// A store whose anchors cannot be compared.

@@ -51,17 +51,14 @@ pub(crate) struct Delete {
 pub(crate) async fn run(command: Branch) -> anyhow::Result<ExitCode> {
     match command {
         Branch::Create(options) => {
-            let session = Session::new(&options.of.on_branch(&options.from))?;
-            let outcome = create(&session, &options).await;
-            session.advise(outcome).await?;
+            let place = options.of.on_branch(&options.from);
+            Session::run(&place, async |session| create(session, &options).await).await
         }
         Branch::Delete(options) => {
-            let session = Session::new(&options.of.on_branch(&options.name))?;
-            let outcome = delete(&session, &options).await;
-            session.advise(outcome).await?;
+            let place = options.of.on_branch(&options.name);
+            Session::run(&place, async |session| delete(session, &options).await).await
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 async fn create(session: &Session, options: &Create) -> anyhow::Result<()> {
@@ -89,8 +86,7 @@ async fn delete(session: &Session, options: &Delete) -> anyhow::Result<()> {
 
 fn show(session: &Session, name: &str, what: &str, command: &str) -> anyhow::Result<()> {
     if session.is_table() {
-        output::line(format!("branch {name} {what}"))?;
-        return Ok(());
+        return Ok(output::line(format!("branch {name} {what}"))?);
     }
     let answer = json!({"branch": name, "outcome": what, "command_id": command});
     output::document(session.format, &answer)

@@ -10,7 +10,7 @@ use spice_import::classes;
 use crate::{failure::of_import, session::Session};
 
 /// All classes of a branch.
-async fn fetch(session: &Session, read: &Read) -> anyhow::Result<Schema> {
+pub(crate) async fn fetch(session: &Session, read: &Read) -> anyhow::Result<Schema> {
     let database = session.database()?;
     let schema = classes::fetch(&session.client, database, read).await;
     schema.map_err(of_import)
@@ -37,17 +37,4 @@ pub(crate) async fn find(
         Some(class) => Ok((Arc::clone(class), schema)),
         None => anyhow::bail!("the class {id} changed while it was read; try again"),
     }
-}
-
-/// The named class, if a name is given, and all classes of the branch.
-pub(crate) async fn find_if_named(
-    session: &Session,
-    name: Option<&str>,
-    read: &Read,
-) -> anyhow::Result<(Option<Arc<Class>>, Schema)> {
-    let Some(name) = name else {
-        return Ok((None, fetch(session, read).await?));
-    };
-    let (class, schema) = find(session, name, read).await?;
-    Ok((Some(class), schema))
 }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Args, Command, parser::ValueSource};
+use serde::Serialize;
 use serde_json::json;
 use spice_node::address::hide_secrets;
 
@@ -41,11 +42,12 @@ pub(crate) struct Options {
 }
 
 /// One setting.
+#[derive(Serialize)]
 struct Setting {
     name: String,
     value: Option<String>,
     source: &'static str,
-    variable: String,
+    environment: String,
     help: String,
 }
 
@@ -61,27 +63,12 @@ pub(crate) fn run(
     let path = file.path.as_ref().map(|path| path.display().to_string());
     let format = options.place.output.output;
     if format != Format::Table {
-        let each = settings.iter().map(|setting| {
-            json!({"name": setting.name, "value": setting.value, "source": setting.source,
-                "environment": setting.variable, "help": setting.help})
-        });
-        let answer = json!({"file": path, "file_exists": file.is_there,
-            "settings": each.collect::<Vec<_>>()});
+        let answer = json!({"file": path, "file_exists": file.is_there, "settings": settings});
         output::document(format, &answer)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let rows: Vec<_> = settings
-        .into_iter()
-        .map(|setting| {
-            vec![
-                setting.name,
-                setting.value.unwrap_or_default(),
-                setting.source.to_owned(),
-                setting.variable,
-            ]
-        })
-        .collect();
-    output::table(&["SETTING", "VALUE", "FROM", "ENVIRONMENT"], &rows)?;
+    let columns = "SETTING=name, VALUE=value, FROM=source, ENVIRONMENT=environment";
+    output::fields(&settings, columns)?;
     let state = if file.is_there {
         ""
     } else {
@@ -114,14 +101,13 @@ fn settings(matches: &ArgMatches, config: &ConfigFile, mut command: Command) -> 
                 Some(_) => "default",
                 None => "not set",
             };
-            let variable = argument.get_env()?.to_string_lossy().into_owned();
             let help = argument.get_help().map(ToString::to_string);
             Some(Setting {
-                help: help.unwrap_or_default(),
                 name: name.to_owned(),
                 value,
                 source,
-                variable,
+                environment: argument.get_env()?.to_string_lossy().into_owned(),
+                help: help.unwrap_or_default(),
             })
         })
         .collect()

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{bail, ensure};
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use spice_client::{Change, Client, GraphAnswer, Read, Write};
 use spice_node::address::Addresses;
 use spice_operator::{ApiClient, Applied, Source, apply_documents, read};
@@ -57,8 +57,9 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let own_folder = tempfile::Builder::new().prefix("spice-demo-").tempdir()?;
     let data_dir = options
         .data_dir
-        .unwrap_or_else(|| own_folder.path().to_owned());
-    let addresses = Addresses::resolve(&data_dir, [])?;
+        .as_deref()
+        .unwrap_or_else(|| own_folder.path());
+    let addresses = Addresses::resolve(data_dir, [])?;
     let node = start(&addresses, &options.knobs, &options.listen, &ending).await?;
     let url = gateway_url(&node);
     let story = tokio::select! {
@@ -83,44 +84,35 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
 async fn run_steps(url: &str, folder: &Path) -> anyhow::Result<()> {
     let client = Client::new(url)?;
     let started = Instant::now();
-    let declared = declare(
-        url,
-        &[("database.yaml", DATABASE), ("ontology.yaml", ONTOLOGY)],
-    )
-    .await?;
-    step(
-        started,
-        &format!("declared {declared} resources: a database and its classes"),
-    )?;
+    let files = [("database.yaml", DATABASE), ("ontology.yaml", ONTOLOGY)];
+    let declared = declare(url, &files).await?;
+    let what = format!("declared {declared} resources: a database and its classes");
+    step(started, &what)?;
 
     let started = Instant::now();
     let loaded = load::load(&client, "flights", folder).await?;
-    let counts: Vec<String> = loaded
+    let counts = loaded
         .iter()
-        .map(|(class, count)| format!("{count} {class}"))
-        .collect();
-    step(
-        started,
-        &format!("loaded and projected {}", counts.join(", ")),
-    )?;
+        .map(|(class, count)| format!("{count} {class}"));
+    let counts = counts.collect::<Vec<_>>().join(", ");
+    step(started, &format!("loaded and projected {counts}"))?;
 
     let started = Instant::now();
     declare(url, &[("what-if/branch.yaml", BRANCH)]).await?;
     close_airport(&client).await?;
-    step(
-        started,
-        &format!("branch what-if/denver-closed: nothing copied, {CLOSED} closed there"),
-    )?;
+    let what = format!("branch {WHAT_IF}: nothing copied, {CLOSED} closed there");
+    step(started, &what)?;
 
     let query: Value = serde_json::from_str(QUERY)?;
     let started = Instant::now();
-    let on_main = client
-        .graph_query("flights", &query, &Read::on("main"))
-        .await?;
+    let ask = async |branch| {
+        client
+            .graph_query("flights", &query, &Read::on(branch))
+            .await
+    };
+    let on_main = ask("main").await?;
     let elapsed = started.elapsed();
-    let on_branch = client
-        .graph_query("flights", &query, &Read::on(WHAT_IF))
-        .await?;
+    let on_branch = ask(WHAT_IF).await?;
     output::line(format!(
         "two hops, routes that arrive at an open airport of Colorado ({:.1} ms):",
         elapsed.as_secs_f64() * 1e3
@@ -150,12 +142,10 @@ async fn declare(url: &str, texts: &[(&str, &str)]) -> anyhow::Result<usize> {
     for entry in &report.entries {
         match &entry.applied {
             Applied::Unchanged | Applied::Changed(_) => {}
-            other => bail!(
-                "{} {} ({}): {other:?}",
-                entry.kind,
-                entry.name,
-                entry.source
-            ),
+            other => {
+                let (kind, name, source) = (&entry.kind, &entry.name, &entry.source);
+                bail!("{kind} {name} ({source}): {other:?}")
+            }
         }
     }
     Ok(count)
@@ -167,9 +157,7 @@ async fn close_airport(client: &Client) -> anyhow::Result<()> {
     let change = Change::UpdateInstance {
         class: "Airport".to_owned(),
         id: CLOSED.to_owned(),
-        data: [("status".to_owned(), Value::from("closed"))]
-            .into_iter()
-            .collect(),
+        data: Map::from_iter([("status".to_owned(), Value::from("closed"))]),
         expected_seq: airport.event_sequence,
     };
     let write = Write::on(WHAT_IF).wait(PATIENCE);
@@ -178,11 +166,8 @@ async fn close_airport(client: &Client) -> anyhow::Result<()> {
 }
 
 fn of_type(answer: &GraphAnswer, class: &str) -> usize {
-    answer
-        .nodes
-        .iter()
-        .filter(|node| node.class == class)
-        .count()
+    let nodes = answer.nodes.iter();
+    nodes.filter(|node| node.class == class).count()
 }
 
 fn step(started: Instant, what: &str) -> anyhow::Result<()> {

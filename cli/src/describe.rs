@@ -2,7 +2,7 @@
 
 mod class;
 
-use std::process::ExitCode;
+use std::{fmt::Display, process::ExitCode};
 
 use clap::Args;
 use serde_json::{json, value::RawValue};
@@ -10,9 +10,10 @@ use spice_client::Read;
 
 use crate::{
     classes,
+    diff::summary,
     failure::usage,
     get::Kind,
-    output::{self, cell, render_as_written, render_optional},
+    output::{self, cell},
     session::Session,
     settings::Place,
 };
@@ -37,10 +38,8 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let session = Session::new(&options.place)?;
-    let outcome = describe(&session, &options).await;
-    session.advise(outcome).await?;
-    Ok(ExitCode::SUCCESS)
+    let place = &options.place;
+    Session::run(place, async |session| describe(session, &options).await).await
 }
 
 async fn describe(session: &Session, options: &Options) -> anyhow::Result<()> {
@@ -61,53 +60,33 @@ async fn describe(session: &Session, options: &Options) -> anyhow::Result<()> {
 async fn database(session: &Session, name: &str) -> anyhow::Result<()> {
     let database = session.client.database(name, &Read::default()).await?;
     let branches = session.client.branches(name).await?.branches;
+    let mut answer = serde_json::to_value(&database)?;
+    answer["branches"] = json!(branches);
     if !session.is_table() {
-        let mut answer = serde_json::to_value(&database)?;
-        answer["branches"] = json!(branches);
         return output::document(session.format, &answer);
     }
-    let details = &database.details;
-    let lag = match details.lag.graph.max(details.lag.documents) {
-        0 => "none".to_owned(),
-        _ => format!(
+    let (lag, counts) = (&database.details.lag, &database.details.counts);
+    answer["lag"] = match lag.graph.max(lag.documents) {
+        0 => json!("none"),
+        _ => json!(format!(
             "graph {}, documents {} envelopes",
-            details.lag.graph, details.lag.documents
-        ),
+            lag.graph, lag.documents
+        )),
     };
-    let other = |key: &str| details.other.get(key).map(cell).unwrap_or_default();
-    output::pairs(&[
-        ("Name", database.name.clone()),
-        ("Description", details.description.clone()),
-        ("Created", other("created_at")),
-        ("Generation", other("generation")),
-        ("Sequence", details.sequence.to_string()),
-        ("Position", details.position.to_string()),
-        ("Lag", lag),
-    ])?;
+    output::pairs(
+        &answer,
+        "Name=name, Description=data.description, Created=data.created_at, \
+         Generation=data.generation, Sequence=data.sequence, Position=data.position, Lag=lag",
+    )?;
     output::heading("Classes of main")?;
-    let rows: Vec<_> = details
-        .counts
-        .by_class
-        .iter()
-        .map(|(class, count)| vec![class.clone(), cell(count)])
-        .collect();
-    let more = details.counts.classes.saturating_sub(rows.len() as u64);
-    output::table(&["CLASS", "INSTANCES"], &rows)?;
+    show_entries(&["CLASS", "INSTANCES"], &counts.by_class)?;
+    let more = counts.classes.saturating_sub(counts.by_class.len() as u64);
     if more > 0 {
         output::line(format!("and {more} without instances"))?;
     }
     output::heading("Branches")?;
-    let rows: Vec<_> = branches
-        .iter()
-        .map(|branch| {
-            vec![
-                branch.name.clone(),
-                render_optional(branch.from_branch.as_deref()),
-                render_optional(branch.from_position),
-            ]
-        })
-        .collect();
-    Ok(output::table(&["NAME", "FROM", "AT POSITION"], &rows)?)
+    let columns = "NAME=name, FROM=from_branch, AT POSITION=from_position";
+    output::fields(&branches, columns)
 }
 
 async fn branch(session: &Session, name: &str) -> anyhow::Result<()> {
@@ -117,28 +96,21 @@ async fn branch(session: &Session, name: &str) -> anyhow::Result<()> {
         None => None,
         Some(_) => Some(session.client.diff(database, name, None).await?),
     };
+    let mut answer = serde_json::to_value(&branch)?;
     if !session.is_table() {
-        let mut answer = serde_json::to_value(&branch)?;
         answer["diff"] = json!(diff.map(|diff| diff.summary));
         return output::document(session.format, &answer);
     }
-    output::pairs(&[
-        ("Name", branch.name.clone()),
-        ("Database", database.to_owned()),
-        ("From", render_optional(branch.from_branch.as_deref())),
-        ("At position", render_optional(branch.from_position)),
-        ("Created", render_optional(branch.created_at.as_deref())),
-        ("Generation", render_optional(branch.generation)),
-        ("Sequence", render_optional(branch.sequence)),
-        ("Protected", branch.protected.to_string()),
-    ])?;
+    answer["database"] = json!(database);
+    output::pairs(
+        &answer,
+        "Name=name, Database=database, From=from_branch, At position=from_position, \
+         Created=created_at, Generation=generation, Sequence=sequence, Protected=protected",
+    )?;
     if let Some(diff) = diff {
         output::heading(&format!("Changes since {}", diff.from))?;
-        let summary = &diff.summary;
-        output::line(format!(
-            "{} added, {} modified, {} deleted; `spice diff {name}` shows them",
-            summary.added, summary.modified, summary.deleted
-        ))?;
+        let counts = summary(&diff.summary);
+        output::line(format!("{counts}; `spice diff {name}` shows them"))?;
     }
     Ok(())
 }
@@ -147,86 +119,66 @@ async fn instance(session: &Session, name: &str, as_of: Option<&str>) -> anyhow:
     let (class, id) = split(name)?;
     let database = session.database()?;
     let read = session.read(as_of);
-    let client = &session.client;
-    let instance = client.instance(database, class, id, &read).await?;
+    let instance = session.client.instance(database, class, id, &read).await?;
     if !session.is_table() {
         return output::document(session.format, &instance);
     }
-    let (definition, _) = classes::find(session, &instance.class_id, &read).await?;
-    let data = output::values(Some(&instance.data))?;
-    output::pairs(&[
-        (
-            "Instance",
-            format!("{}/{}", instance.class_id, instance.instance_id),
-        ),
-        ("Database", database.to_owned()),
-        ("Branch", session.branch.clone()),
-        ("Sequence", instance.event_sequence.to_string()),
-        ("Position", render_optional(instance.position)),
-        ("Created", render_optional(instance.created_at.as_deref())),
-        ("Updated", render_optional(instance.updated_at.as_deref())),
-    ])?;
+    let (class, _) = classes::find(session, &instance.class_id, &read).await?;
+    let name = format!("{}/{}", instance.class_id, instance.instance_id);
+    output::pairs(
+        &json!({"name": name, "database": database, "branch": session.branch, "it": instance}),
+        "Instance=name, Database=database, Branch=branch, Sequence=it.event_sequence, \
+         Position=it.position, Created=it.created_at, Updated=it.updated_at",
+    )?;
     let is_reference = |name: &String| {
-        let mut relationships = definition.relationships().iter();
+        let mut relationships = class.relationships().iter();
         relationships.any(|known| known.predicate.as_str() == name)
     };
+    let data = output::values(Some(&instance.data))?;
     let (references, values): (Vec<_>, Vec<_>) =
         data.iter().partition(|(name, _)| is_reference(name));
     output::heading("Properties")?;
-    let rows: Vec<_> = values
-        .iter()
-        .map(|(name, value)| vec![(*name).clone(), render_as_written(value)])
-        .collect();
-    output::table(&["NAME", "VALUE"], &rows)?;
+    show_entries(&["NAME", "VALUE"], values)?;
     if !references.is_empty() {
         output::heading("References")?;
-        let rows: Vec<_> = references
-            .iter()
-            .flat_map(|(name, value)| {
-                let targets = match serde_json::from_str::<Vec<Box<RawValue>>>(value.get()) {
-                    Ok(many) => many.iter().map(|one| render_as_written(one)).collect(),
-                    Err(_) => vec![render_as_written(value)],
-                };
-                targets.into_iter().map(|to| vec![(*name).clone(), to])
-            })
-            .collect();
+        let mut rows = Vec::new();
+        for (name, value) in references {
+            match serde_json::from_str::<Vec<Box<RawValue>>>(value.get()) {
+                Ok(many) => rows.extend(many.iter().map(|one| vec![name.clone(), cell(one)])),
+                Err(_) => rows.push(vec![name.clone(), cell(value)]),
+            }
+        }
         output::table(&["PREDICATE", "TO"], &rows)?;
     }
     Ok(())
 }
 
 async fn command(session: &Session, id: &str) -> anyhow::Result<()> {
-    let command = session.client.command(id).await?;
+    let mut command = session.client.command(id).await?;
     if !session.is_table() {
         return output::document(session.format, &command);
     }
-    output::pairs(&[
-        ("Command", command.command_id.clone()),
-        ("Status", command.status.to_string()),
-        ("Error", render_optional(command.error.as_deref())),
-        ("Parked by", command.parked.join(", ")),
-    ])?;
+    let parked = command.parked.join(", ");
+    output::pairs(
+        &json!({"it": command, "parked": parked}),
+        "Command=it.command_id, Status=it.status, Error=it.error, Parked by=parked",
+    )?;
     output::heading("Result")?;
-    let rows: Vec<_> = command
-        .result
-        .iter()
-        .filter(|(key, _)| *key != "history")
-        .map(|(key, value)| vec![key.clone(), cell(value)])
-        .collect();
-    output::table(&["NAME", "VALUE"], &rows)?;
+    command.result.shift_remove("history");
+    show_entries(&["NAME", "VALUE"], &command.result)?;
     output::heading("History")?;
-    let rows: Vec<_> = command
-        .history
-        .iter()
-        .map(|step| {
-            vec![
-                render_optional(step.timestamp.as_deref()),
-                step.status.clone(),
-                render_optional(step.message.as_deref()),
-            ]
-        })
-        .collect();
-    Ok(output::table(&["TIME", "STATUS", "MESSAGE"], &rows)?)
+    let columns = "TIME=timestamp, STATUS=status, MESSAGE=message";
+    output::fields(&command.history, columns)
+}
+
+/// Names with their values as rows.
+fn show_entries<'a, T: Display + 'a>(
+    head: &[&str],
+    entries: impl IntoIterator<Item = (&'a String, &'a T)>,
+) -> anyhow::Result<()> {
+    let entries = entries.into_iter();
+    let rows = entries.map(|(name, value)| vec![name.clone(), cell(value)]);
+    Ok(output::table(head, &rows.collect::<Vec<_>>())?)
 }
 
 /// `Class/id`.

@@ -6,7 +6,7 @@ use clap::Args;
 use spice_client::{ChangeKind, Changed, Summary};
 
 use crate::{
-    output::{self, Format, Values, render_as_written, values},
+    output::{self, Format, value_cell, values},
     session::Session,
     settings::OfDatabase,
 };
@@ -27,10 +27,8 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let session = Session::new(&options.of.on_branch(&options.branch))?;
-    let outcome = diff(&session, &options).await;
-    session.advise(outcome).await?;
-    Ok(ExitCode::SUCCESS)
+    let place = options.of.on_branch(&options.branch);
+    Session::run(&place, async |session| diff(session, &options).await).await
 }
 
 async fn diff(session: &Session, options: &Options) -> anyhow::Result<()> {
@@ -86,22 +84,13 @@ fn rows(changed: &Changed) -> anyhow::Result<Vec<Vec<String>>> {
     }
     let before = values(changed.before.as_deref())?;
     let after = values(changed.after.as_deref())?;
-    let side = |state: &Values, property: &str| {
-        let value = state.get(property);
-        value.map(|it| render_as_written(it)).unwrap_or_default()
+    let row = |property: &String| {
+        let sides = [value_cell(&before, property), value_cell(&after, property)];
+        [
+            &[word.to_owned(), what.clone(), property.clone()][..],
+            &sides,
+        ]
+        .concat()
     };
-    let rows = changed
-        .properties
-        .iter()
-        .map(|property| {
-            vec![
-                word.to_owned(),
-                what.clone(),
-                property.clone(),
-                side(&before, property),
-                side(&after, property),
-            ]
-        })
-        .collect();
-    Ok(rows)
+    Ok(changed.properties.iter().map(row).collect())
 }

@@ -81,9 +81,11 @@ enum Shape {
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let ending = end_on_signal()?;
-    let session = Session::new(&options.place)?;
-    let outcome = export(&session, &options, &ending).await;
-    session.advise(outcome).await
+    let place = &options.place;
+    Session::run(place, async |session| {
+        export(session, &options, &ending).await
+    })
+    .await
 }
 
 async fn export(
@@ -106,17 +108,16 @@ async fn export(
         limit: Some(PAGE),
         ..Select::default()
     };
-    if !copy(session, &read, &select, &mut sink, ending).await? {
-        let again = if options.to.is_some() {
-            "; --resume continues from here"
-        } else {
-            ""
-        };
-        let rows = sink.state.rows;
+    let is_whole = copy(session, &read, &select, &mut sink, ending).await?;
+    let rows = sink.state.rows;
+    if !is_whole {
+        let again = options
+            .to
+            .as_ref()
+            .map_or("", |_| "; --resume continues from here");
         output::note(format!("stopped after {rows} instances{again}"));
         return Ok(ExitCode::from(INTERRUPTED));
     }
-    let rows = sink.state.rows;
     match class.filter(|_| options.format == Shape::Csv) {
         Some(class) => write_table(&schema, &class, sink)?,
         None => sink.finish()?,
@@ -134,7 +135,11 @@ async fn find_classes(
     if options.class.is_none() && options.format == Shape::Csv {
         return Err(usage("CSV needs one class; name it with --class"));
     }
-    classes::find_if_named(session, options.class.as_deref(), read).await
+    let Some(name) = &options.class else {
+        return Ok((None, classes::fetch(session, read).await?));
+    };
+    let (class, schema) = classes::find(session, name, read).await?;
+    Ok((Some(class), schema))
 }
 
 fn open(session: &Session, options: &Options, walk: Walk) -> anyhow::Result<Sink> {

@@ -5,13 +5,14 @@ mod instances;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use spice_client::{Branch, CommandStatus, Database, DatabaseSummary, DeadLetter, Read};
+use serde_json::json;
+use spice_client::{DeadLetter, Read};
 use spice_crds::{Exact, Fields};
 
 use self::instances::Selection;
 use crate::{
     failure::usage,
-    output::{self, Format, cell, render_exact, render_label, render_optional},
+    output::{self, Format, select_label},
     session::Session,
     settings::Place,
 };
@@ -53,10 +54,7 @@ pub(crate) enum Kind {
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let session = Session::new(&options.place)?;
-    let outcome = get(&session, &options).await;
-    session.advise(outcome).await?;
-    Ok(ExitCode::SUCCESS)
+    Session::run(&options.place, async |session| get(session, &options).await).await
 }
 
 impl Options {
@@ -91,31 +89,14 @@ async fn get(session: &Session, options: &Options) -> anyhow::Result<()> {
 }
 
 async fn databases(session: &Session, name: Option<&str>) -> anyhow::Result<()> {
-    let head = ["NAME", "POSITION", "CREATED", "DESCRIPTION"];
-    let Some(name) = name else {
-        let list = session.client.databases().await?;
-        let row = |database: &DatabaseSummary| {
-            vec![
-                database.name.clone(),
-                render_optional(database.position),
-                render_optional(database.created.as_deref()),
-                render_optional(database.comment.as_deref()),
-            ]
-        };
-        return output::items(session.format, &list.databases, &head, row);
-    };
-    let database = session.client.database(name, &Read::default()).await?;
-    let row = |database: &Database| {
-        let details = &database.details;
-        let created = details.other.get("created_at").map(cell);
-        vec![
-            database.name.clone(),
-            details.position.to_string(),
-            created.unwrap_or_default(),
-            details.description.clone(),
-        ]
-    };
-    output::item(session.format, &database, &head, row)
+    let client = &session.client;
+    if let Some(name) = name {
+        let columns = "NAME=name, POSITION=data.position, CREATED=data.created_at, \
+                       DESCRIPTION=data.description";
+        return session.show(&client.database(name, &Read::default()).await?, columns);
+    }
+    let columns = "NAME=name, POSITION=position, CREATED=created, DESCRIPTION=comment";
+    session.show(&client.databases().await?.databases, columns)
 }
 
 async fn ontologies(
@@ -123,57 +104,43 @@ async fn ontologies(
     name: Option<&str>,
     as_of: Option<&str>,
 ) -> anyhow::Result<()> {
-    let (database, read) = (session.database()?, session.read(as_of));
-    let (client, format) = (&session.client, session.format);
-    let head = [
-        "CLASS",
-        "LABEL",
-        "PARENT",
-        "PROPERTIES",
-        "RELATIONSHIPS",
-        "SEQUENCE",
-    ];
-    let Some(name) = name else {
-        let classes: Vec<Fields> = client.classes_as(database, &read).await?;
-        return output::items(format, &classes, &head, class_row);
+    let (client, database, read) = (&session.client, session.database()?, session.read(as_of));
+    let classes: Vec<Fields> = match name {
+        Some(name) => vec![client.class_as(database, name, &read).await?],
+        None => client.classes_as(database, &read).await?,
     };
-    let class: Fields = client.class_as(database, name, &read).await?;
-    output::item(format, &class, &head, class_row)
+    if session.is_table() {
+        let columns = "CLASS=id, LABEL=label, PARENT=parent_class, PROPERTIES=properties, \
+                       RELATIONSHIPS=relationships, SEQUENCE=event_sequence";
+        return output::fields(&classes.iter().map(summarize).collect::<Vec<_>>(), columns);
+    }
+    match name {
+        Some(_) => output::document(session.format, &classes[0]),
+        None => output::document(session.format, &classes),
+    }
 }
 
-fn class_row(class: &Fields) -> Vec<String> {
-    let text = |key: &str| class.get(key).map(render_exact).unwrap_or_default();
-    let count = |key: &str| {
-        let list = class.get(key).and_then(Exact::as_list);
-        list.map_or(0, <[Exact]>::len)
-    };
-    vec![
-        text("id"),
-        class.get("label").map(render_label).unwrap_or_default(),
-        text("parent_class"),
-        count("properties").to_string(),
-        count("relationships").to_string(),
-        text("event_sequence"),
-    ]
+/// A class with a label in one language, and the numbers of its properties and relationships.
+fn summarize(class: &Fields) -> Fields {
+    let mut summary = class.clone();
+    if let Some(label) = class.get("label") {
+        summary.insert("label".to_owned(), select_label(label).clone());
+    }
+    for list in ["properties", "relationships"] {
+        let items = class.get(list).and_then(Exact::as_list);
+        let count = items.map_or(0, <[Exact]>::len) as u64;
+        summary.insert(list.to_owned(), count.into());
+    }
+    summary
 }
 
 async fn branches(session: &Session, name: Option<&str>) -> anyhow::Result<()> {
-    let (database, format) = (session.database()?, session.format);
-    let head = ["NAME", "FROM", "AT POSITION", "CREATED"];
-    let row = |branch: &Branch| {
-        vec![
-            branch.name.clone(),
-            render_optional(branch.from_branch.as_deref()),
-            render_optional(branch.from_position),
-            render_optional(branch.created_at.as_deref()),
-        ]
-    };
-    let Some(name) = name else {
-        let list = session.client.branches(database).await?;
-        return output::items(format, &list.branches, &head, row);
-    };
-    let branch = session.client.branch(database, name).await?;
-    output::item(format, &branch, &head, row)
+    let (client, database) = (&session.client, session.database()?);
+    let columns = "NAME=name, FROM=from_branch, AT POSITION=from_position, CREATED=created_at";
+    match name {
+        Some(name) => session.show(&client.branch(database, name).await?, columns),
+        None => session.show(&client.branches(database).await?.branches, columns),
+    }
 }
 
 async fn command(session: &Session, name: Option<&str>) -> anyhow::Result<()> {
@@ -183,62 +150,34 @@ async fn command(session: &Session, name: Option<&str>) -> anyhow::Result<()> {
         ));
     };
     let command = session.client.command(id).await?;
-    let head = ["COMMAND", "STATUS", "SINCE", "ABOUT", "ERROR"];
-    output::item(session.format, &command, &head, command_row)
-}
-
-fn command_row(command: &CommandStatus) -> Vec<String> {
-    let text = |key: &str| command.result.get(key).map(cell).unwrap_or_default();
-    let about = [text("aggregate_id"), text("instance_id"), text("class_id")];
-    let last = command.history.iter().rev();
-    let since = last.into_iter().find_map(|step| step.timestamp.clone());
-    vec![
-        command.command_id.clone(),
-        command.status.to_string(),
-        since.unwrap_or_default(),
-        about
-            .into_iter()
-            .find(|text| !text.is_empty())
-            .unwrap_or_default(),
-        render_optional(command.error.as_deref()),
-    ]
+    if !session.is_table() {
+        return output::document(session.format, &command);
+    }
+    let mut steps = command.history.iter().rev();
+    let since = steps.find_map(|step| step.timestamp.as_deref());
+    let about = ["aggregate_id", "instance_id", "class_id"];
+    let mut about = about.iter().filter_map(|key| command.result.get(*key));
+    let about = about.find(|value| !value.is_null());
+    output::fields(
+        &json!({"it": command, "since": since, "about": about}),
+        "COMMAND=it.command_id, STATUS=it.status, SINCE=since, ABOUT=about, ERROR=it.error",
+    )
 }
 
 async fn dead_letters(session: &Session) -> anyhow::Result<()> {
-    let list = session
-        .client
-        .dead_letters(session.maybe_database())
-        .await?;
+    let database = session.maybe_database();
+    let list = session.client.dead_letters(database).await?;
     show_dead_letters(session.format, &list.dead_letters)
 }
 
 /// Dead letters as rows.
 pub(crate) fn show_dead_letters(format: Format, letters: &[DeadLetter]) -> anyhow::Result<()> {
     if letters.is_empty() && format == Format::Table {
-        output::line("there are no parked events")?;
-        return Ok(());
+        return Ok(output::line("there are no parked events")?);
     }
-    let row = |letter: &DeadLetter| {
-        vec![
-            letter.database.clone(),
-            letter.handler.clone(),
-            letter.position.to_string(),
-            letter.aggregate_id.clone(),
-            render_optional(letter.class.as_deref()),
-            letter.attempts.to_string(),
-            letter.error.clone(),
-        ]
-    };
-    let head = [
-        "DATABASE",
-        "HANDLER",
-        "POSITION",
-        "AGGREGATE",
-        "CLASS",
-        "ATTEMPTS",
-        "ERROR",
-    ];
-    output::items(format, letters, &head, row)
+    let columns = "DATABASE=database, HANDLER=handler, POSITION=position, AGGREGATE=aggregate_id, \
+                   CLASS=class, ATTEMPTS=attempts, ERROR=error";
+    output::show(format, letters, columns)
 }
 
 #[cfg(test)]

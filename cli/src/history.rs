@@ -7,7 +7,7 @@ use spice_client::Version;
 
 use crate::{
     describe::split,
-    output::{self, Values, render_as_written, render_optional, values},
+    output::{self, Values, value_cell, values},
     session::Session,
     settings::Place,
 };
@@ -36,10 +36,10 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let session = Session::new(&options.place)?;
-    let outcome = history(&session, &options).await;
-    session.advise(outcome).await?;
-    Ok(ExitCode::SUCCESS)
+    Session::run(&options.place, async |session| {
+        history(session, &options).await
+    })
+    .await
 }
 
 async fn history(session: &Session, options: &Options) -> anyhow::Result<()> {
@@ -101,20 +101,19 @@ fn rows_of(version: &Version, before: &Values, after: &Values) -> Vec<Vec<String
     let mut own = vec![
         version.position.to_string(),
         version.occurred_at.clone(),
-        render_optional(version.actor.as_deref()),
+        version.actor.clone().unwrap_or_default(),
         what,
     ];
     if version.data.is_none() || version.changed_properties.is_empty() {
         own.resize(7, String::new());
         return vec![own];
     }
-    let shown = |state: &Values, name: &str| state.get(name).map(|it| render_as_written(it));
     let mut rows = Vec::new();
     for name in &version.changed_properties {
         let mut row = std::mem::replace(&mut own, vec![String::new(); 4]);
         row.push(name.clone());
-        row.push(shown(before, name).unwrap_or_default());
-        row.push(shown(after, name).unwrap_or_default());
+        row.push(value_cell(before, name));
+        row.push(value_cell(after, name));
         rows.push(row);
     }
     rows

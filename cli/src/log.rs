@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 use spice_core::{
     error::{ErrorCode, Refusal},
     id::{LogPosition, StreamId},
@@ -90,26 +90,19 @@ async fn find(log: &dyn Log, name: &str) -> anyhow::Result<StreamId> {
             .cloned(),
     };
     let found = wanted.filter(|wanted| streams.contains(wanted));
-    found.ok_or_else(|| {
-        let names: Vec<String> = streams.iter().map(ToString::to_string).collect();
-        let message = format!("no log {name:?} here; existing logs: {}", names.join(", "));
-        Refusal::new(ErrorCode::NotFound, message).into()
-    })
+    found.ok_or_else(|| refuse_missing(name, &streams))
+}
+
+/// The error for a log that is not among the existing ones.
+pub(crate) fn refuse_missing(name: &str, existing: &[StreamId]) -> anyhow::Error {
+    let names: Vec<String> = existing.iter().map(ToString::to_string).collect();
+    let message = format!("no log {name:?} here; existing logs: {}", names.join(", "));
+    Refusal::new(ErrorCode::NotFound, message).into()
 }
 
 async fn check(options: Verify) -> anyhow::Result<ExitCode> {
     let report = check_segments(&options.place.address()?).await?;
-    let problems: Vec<Value> = report
-        .problems
-        .iter()
-        .map(|problem| {
-            json!({
-                "file": problem.file.display().to_string(),
-                "reason": problem.reason,
-                "refuses": problem.refuses,
-            })
-        })
-        .collect();
+    let is_clean = report.problems.is_empty();
     if options.output.output == Format::Table {
         for stream in &report.streams {
             let chain = match stream.chained_from {
@@ -122,32 +115,25 @@ async fn check(options: Verify) -> anyhow::Result<ExitCode> {
                 stream.stream, stream.envelopes, stream.segments
             ))?;
         }
-        for problem in &problems {
-            let text = |key: &str| problem[key].as_str().unwrap_or_default();
-            output::line(format!("damaged: {}: {}", text("file"), text("reason")))?;
+        for problem in &report.problems {
+            output::line(format!("damaged: {problem}"))?;
         }
-        if problems.is_empty() {
+        if is_clean {
             output::line("every envelope is complete and in its place")?;
         }
     } else {
-        output::document(
-            options.output.output,
-            &json!({
-                "streams": report.streams.iter().map(|stream| json!({
-                    "log": stream.stream.to_string(),
-                    "segments": stream.segments,
-                    "envelopes": stream.envelopes,
-                    "bytes": stream.bytes,
-                    "chained_from": stream.chained_from,
-                    "chain": stream.chain,
-                })).collect::<Vec<_>>(),
-                "problems": problems,
-            }),
-        )?;
+        let streams = report.streams.iter().map(|stream| {
+            json!({"log": stream.stream.to_string(), "segments": stream.segments,
+                "envelopes": stream.envelopes, "bytes": stream.bytes,
+                "chained_from": stream.chained_from, "chain": stream.chain})
+        });
+        let problems = report.problems.iter().map(|problem| {
+            json!({"file": problem.file.display().to_string(), "reason": problem.reason,
+                "refuses": problem.refuses})
+        });
+        let (streams, problems): (Vec<_>, Vec<_>) = (streams.collect(), problems.collect());
+        let answer = json!({"streams": streams, "problems": problems});
+        output::document(options.output.output, &answer)?;
     }
-    Ok(if problems.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(ExitCode::from(u8::from(!is_clean)))
 }

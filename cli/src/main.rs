@@ -38,71 +38,54 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use spice_telemetry::{Settings, StartError, Telemetry};
 use tracing_subscriber::EnvFilter;
 
-use self::{command::Cli, settings::ConfigFile};
+use self::{
+    command::{Cli, Command},
+    settings::ConfigFile,
+};
 
 /// Returns memory after a load, and is faster (docs/decisions).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The parsed command line.
-struct Invocation {
-    cli: Cli,
-    matches: ArgMatches,
-    file: ConfigFile,
-}
-
-impl Invocation {
-    /// Exits if the command line asks for help or is invalid.
-    fn read() -> anyhow::Result<Self> {
-        let arguments: Vec<OsString> = std::env::args_os().collect();
-        let file = ConfigFile::find(&arguments)?;
-        let command = file.apply(Cli::command())?;
-        let matches = command.get_matches_from(arguments);
-        let cli = Cli::from_arg_matches(&matches)?;
-        Ok(Self { cli, matches, file })
-    }
-}
-
 /// The exit code that a shell expects after Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    let invocation = match Invocation::read() {
-        Ok(invocation) => invocation,
-        Err(error) => return failure::report(&error),
-    };
-    let telemetry = match start_telemetry(&invocation.cli) {
-        Ok(telemetry) => telemetry,
-        Err(error) => return failure::report(&error.into()),
-    };
-    if invocation.cli.no_color {
+    start().unwrap_or_else(|error| failure::report(&error))
+}
+
+/// Reads the command line, and runs the command on a runtime with telemetry. Exits if the command
+/// line asks for help or is invalid.
+fn start() -> anyhow::Result<ExitCode> {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let file = ConfigFile::find(&arguments)?;
+    let matches = file.apply(Cli::command())?.get_matches_from(arguments);
+    let cli = Cli::from_arg_matches(&matches)?;
+    let telemetry = start_telemetry(&cli)?;
+    if cli.no_color {
         output::disable_colours();
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(worker_threads())
         .max_blocking_threads(16)
         .thread_keep_alive(std::time::Duration::from_secs(5))
         .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => return failure::report(&anyhow::Error::from(error)),
-    };
-    let result = runtime.block_on(Box::pin(run(invocation)));
+        .build()?;
+    let result = runtime.block_on(Box::pin(run(cli.command, &matches, &file)));
     telemetry.end();
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
-    match result {
-        Ok(code) => code,
-        Err(error) => failure::report(&error),
-    }
+    result
 }
 
 /// Runs the command. Most commands end at Ctrl-C, even if a shell started them in the background
 /// with the signal ignored.
-async fn run(invocation: Invocation) -> anyhow::Result<ExitCode> {
-    let Invocation { cli, matches, file } = invocation;
-    let ends_itself = cli.command.handles_interrupt();
-    let done = cli.command.run(&matches, &file);
+async fn run(
+    command: Command,
+    matches: &ArgMatches,
+    file: &ConfigFile,
+) -> anyhow::Result<ExitCode> {
+    let ends_itself = command.handles_interrupt();
+    let done = command.run(matches, file);
     if ends_itself {
         return done.await;
     }

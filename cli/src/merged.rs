@@ -5,18 +5,21 @@ mod decision;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use serde_json::value::RawValue;
-use spice_client::{Conflict, Merged, Resolution, Strategy};
+use spice_client::{Conflict, Merged, Strategy};
 
-use self::decision::resolve;
+pub(crate) use self::decision::resolve;
 use crate::{
     diff::{show_changes, summary},
-    output::{self, render_as_written, render_optional},
+    output,
     session::Session,
 };
 
 /// The exit code for conflicts, of a dry run and of a refused merge.
 const CONFLICTS: u8 = 4;
+
+/// The columns of a conflict.
+const CONFLICT: &str = "CONFLICT=aggregate_id, PROPERTY=property, RULE=rule, BASE=base, \
+                        OURS=target, THEIRS=source";
 
 /// What to do about conflicts.
 #[derive(Debug, Args)]
@@ -26,7 +29,7 @@ pub(crate) struct Conflicts {
     strategy: Way,
     /// Decide one conflict: `AGGREGATE[.PROPERTY]=ours`, `=theirs` or, for a property, `=JSON`.
     #[arg(long, value_name = "CONFLICT=DECISION")]
-    resolve: Vec<String>,
+    pub(crate) resolve: Vec<String>,
     /// Only show what would happen.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -50,15 +53,6 @@ impl Conflicts {
             Way::Theirs => Strategy::Theirs,
         }
     }
-
-    /// The decisions about single conflicts. Calls `rehearse` to list the conflicts only if a
-    /// decision is ambiguous.
-    pub(crate) async fn resolutions<F>(&self, rehearse: F) -> anyhow::Result<Vec<Resolution>>
-    where
-        F: AsyncFnOnce() -> Result<Merged, spice_client::Error>,
-    {
-        resolve(&self.resolve, rehearse).await
-    }
 }
 
 /// Writes what was done or would be done. If conflicts caused a refusal, lists them first.
@@ -72,11 +66,7 @@ pub(crate) fn show(
         Ok(merged) => merged,
         Err(error) => {
             if let Some(conflicts) = Conflict::of(&error) {
-                if session.is_table() {
-                    show_conflicts(&conflicts)?;
-                } else {
-                    output::document(session.format, &conflicts)?;
-                }
+                session.show(&conflicts, CONFLICT)?;
             }
             return Err(error.into());
         }
@@ -91,7 +81,7 @@ pub(crate) fn show(
         return Ok(code);
     }
     if !merged.conflicts.is_empty() {
-        show_conflicts(&merged.conflicts)?;
+        output::fields(&merged.conflicts, CONFLICT)?;
     }
     if !merged.changes.is_empty() {
         show_changes(&merged.changes)?;
@@ -103,24 +93,4 @@ pub(crate) fn show(
     };
     output::line(format!("{how}{done}: {}", summary(&merged.summary)))?;
     Ok(code)
-}
-
-fn show_conflicts(conflicts: &[Conflict]) -> anyhow::Result<()> {
-    let side =
-        |value: &Option<Box<RawValue>>| value.as_deref().map(render_as_written).unwrap_or_default();
-    let rows: Vec<_> = conflicts
-        .iter()
-        .map(|conflict| {
-            vec![
-                conflict.aggregate_id.clone(),
-                render_optional(conflict.property.as_deref()),
-                render_optional(conflict.rule.as_deref()),
-                side(&conflict.base),
-                side(&conflict.target),
-                side(&conflict.source),
-            ]
-        })
-        .collect();
-    let head = ["CONFLICT", "PROPERTY", "RULE", "BASE", "OURS", "THEIRS"];
-    Ok(output::table(&head, &rows)?)
 }

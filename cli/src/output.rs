@@ -1,13 +1,17 @@
 //! Writes output for people and programs.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    fmt::Display,
+    io::{self, IsTerminal, Write},
+    slice,
+};
 
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, presets};
 use console::{Term, style};
 use indexmap::IndexMap;
 use serde::Serialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 use spice_crds::{Exact, yaml};
 
 /// The output format.
@@ -47,70 +51,68 @@ pub(crate) fn note(text: impl AsRef<str>) {
     drop(writeln!(io::stderr(), "{}", text.as_ref()));
 }
 
-/// Writes a JSON value, indented.
-pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> anyhow::Result<()> {
-    line(serde_json::to_string_pretty(value)?)?;
-    Ok(())
-}
-
 /// Writes a value for programs. Numbers keep the digits that were written.
 pub(crate) fn document<T: Serialize + ?Sized>(format: Format, value: &T) -> anyhow::Result<()> {
-    if format == Format::Yaml {
-        line(yaml::write(&Exact::of(value)?).trim_end())?;
-        return Ok(());
+    let text = match format {
+        Format::Yaml => yaml::write(&Exact::of(value)?),
+        Format::Json | Format::Table => serde_json::to_string_pretty(value)?,
+    };
+    Ok(line(text.trim_end())?)
+}
+
+/// Writes a document: for programs as it is, for people as the rows of a table.
+pub(crate) fn show<T: Serialize + ?Sized>(
+    format: Format,
+    value: &T,
+    columns: &str,
+) -> anyhow::Result<()> {
+    match format {
+        Format::Table => fields(value, columns),
+        Format::Json | Format::Yaml => document(format, value),
     }
-    json(value)
+}
+
+/// Writes fields of a document as a table; a list has a row for each item. `columns` are headings
+/// and paths of fields: `NAME=name, POSITION=data.position`.
+pub(crate) fn fields<T: Serialize + ?Sized>(value: &T, columns: &str) -> anyhow::Result<()> {
+    let value = Exact::of(value)?;
+    let items = value.as_list().unwrap_or_else(|| slice::from_ref(&value));
+    let (head, paths): (Vec<&str>, Vec<&str>) = split_columns(columns).unzip();
+    let row = |item| paths.iter().map(|path| field(item, path)).collect();
+    let rows: Vec<Vec<String>> = items.iter().map(row).collect();
+    Ok(table(&head, &rows)?)
 }
 
 /// Writes rows below a header. On a terminal the table fits its width.
-pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
-    let head: Vec<String> = head.iter().map(|&cell| cell.to_owned()).collect();
-    let text = render(Some(&head), rows);
+pub(crate) fn table(head: &[impl Display], rows: &[Vec<String>]) -> io::Result<()> {
+    let text = render(head, rows);
     let mut lines = text.lines();
     if let Some(first) = lines.next() {
         line(style(first).bold().to_string())?;
     }
-    for row in lines {
-        line(row)?;
-    }
-    Ok(())
+    lines.try_for_each(line)
 }
 
-/// Writes items: for people as rows below a header, for programs as they are.
-pub(crate) fn items<T: Serialize>(
-    format: Format,
-    items: &[T],
-    head: &[&str],
-    row: impl Fn(&T) -> Vec<String>,
-) -> anyhow::Result<()> {
-    if format != Format::Table {
-        return document(format, items);
-    }
-    let rows: Vec<_> = items.iter().map(row).collect();
-    Ok(table(head, &rows)?)
-}
-
-/// [`items`] for a single one, which is no list for programs either.
-pub(crate) fn item<T: Serialize>(
-    format: Format,
-    item: &T,
-    head: &[&str],
-    row: impl Fn(&T) -> Vec<String>,
-) -> anyhow::Result<()> {
-    if format != Format::Table {
-        return document(format, item);
-    }
-    Ok(table(head, &[row(item)])?)
-}
-
-/// Writes names with their values, one pair per line.
-pub(crate) fn pairs(pairs: &[(&str, String)]) -> io::Result<()> {
+/// Writes names with fields of a document, one pair per line. `pairs` are like the columns of
+/// [`fields`]; a field without a value is left out.
+pub(crate) fn pairs<T: Serialize>(value: &T, pairs: &str) -> anyhow::Result<()> {
+    let value = Exact::of(value)?;
+    let pairs = split_columns(pairs).map(|(name, path)| (name, field(&value, path)));
     let rows: Vec<Vec<String>> = pairs
-        .iter()
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(name, value)| vec![format!("{name}:"), value.clone()])
+        .filter(|(_, text)| !text.is_empty())
+        .map(|(name, text)| vec![format!("{name}:"), text])
         .collect();
-    line(render(None, &rows))
+    Ok(line(render(&[] as &[&str], &rows))?)
+}
+
+fn split_columns(columns: &str) -> impl Iterator<Item = (&str, &str)> {
+    columns.split(", ").filter_map(|it| it.split_once('='))
+}
+
+/// The field of a document at a path, as the text of a cell.
+fn field(document: &Exact, path: &str) -> String {
+    let found = path.split('.').try_fold(document, Exact::get);
+    found.map(cell).unwrap_or_default()
 }
 
 /// Writes the heading of a section.
@@ -119,10 +121,11 @@ pub(crate) fn heading(text: &str) -> io::Result<()> {
     line(style(text).bold().to_string())
 }
 
-fn render(head: Option<&[String]>, rows: &[Vec<String>]) -> String {
+/// Rows as text, below a header if there is one.
+fn render(head: &[impl Display], rows: &[Vec<String>]) -> String {
     let mut table = comfy_table::Table::new();
     table.load_style(presets::NOTHING);
-    if let Some(head) = head {
+    if !head.is_empty() {
         table.set_header(head);
     }
     for row in rows {
@@ -131,15 +134,11 @@ fn render(head: Option<&[String]>, rows: &[Vec<String>]) -> String {
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    let width = Term::stdout().size_checked().map(|(_, columns)| columns);
-    match width.filter(|_| io::stdout().is_terminal()) {
-        Some(width) => {
-            table.set_content_arrangement(ContentArrangement::Dynamic);
-            table.set_width(width);
-        }
-        None => {
-            table.set_content_arrangement(ContentArrangement::Disabled);
-        }
+    if io::stdout().is_terminal()
+        && let Some((_, width)) = Term::stdout().size_checked()
+    {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(width);
     }
     table.trim_fmt()
 }
@@ -157,33 +156,22 @@ pub(crate) fn clean(text: &str) -> String {
     cleaned
 }
 
-/// A value as the text of a cell: a text as it is, null as nothing.
-pub(crate) fn cell(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+/// A JSON value as the text of a cell: numbers as they were written, a text without its quotes, null
+/// as nothing.
+pub(crate) fn cell(json: &(impl Display + ?Sized)) -> String {
+    let text = json.to_string();
+    match text.as_bytes() {
+        b"null" => String::new(),
+        [b'"', ..] => serde_json::from_str(&text).unwrap_or(text),
+        _ => text,
     }
 }
 
-/// A value of a class as the text of a cell, with numbers as they were written.
-pub(crate) fn render_exact(value: &Exact) -> String {
-    match value {
-        Exact::Null => String::new(),
-        Exact::Text(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// A label in one language: a text, or the first of a map.
-pub(crate) fn render_label(label: &Exact) -> String {
-    match label {
-        Exact::Object(languages) => {
-            let english = languages.get("en").or_else(|| languages.values().next());
-            english.map(render_exact).unwrap_or_default()
-        }
-        other => render_exact(other),
-    }
+/// A label in one language: a text, or of several the English or the first one.
+pub(crate) fn select_label(label: &Exact) -> &Exact {
+    let languages = label.as_object();
+    let chosen = languages.and_then(|it| it.get("en").or_else(|| it.values().next()));
+    chosen.unwrap_or(label)
 }
 
 /// The values of an instance by property, as they were written: a floating point number would lose
@@ -198,20 +186,9 @@ pub(crate) fn values(state: Option<&RawValue>) -> serde_json::Result<Values> {
     )
 }
 
-/// A value as the text of a cell, as it was written: a text as it is, null as nothing.
-pub(crate) fn render_as_written(value: &RawValue) -> String {
-    match value.get() {
-        "null" => String::new(),
-        text if text.starts_with('"') => {
-            serde_json::from_str(text).unwrap_or_else(|_| text.to_owned())
-        }
-        text => text.to_owned(),
-    }
-}
-
-/// A number or a text as the text of a cell, if there is one.
-pub(crate) fn render_optional<T: ToString>(value: Option<T>) -> String {
-    value.map_or_else(String::new, |value| value.to_string())
+/// The value of a property as the text of a cell.
+pub(crate) fn value_cell(values: &Values, property: &str) -> String {
+    values.get(property).map(cell).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -225,7 +202,7 @@ mod tests {
             vec!["a".to_owned(), "x\ny\u{1b}[31m".to_owned()],
             vec!["longer".to_owned(), "한국어".to_owned()],
         ];
-        let text = render(Some(&["ONE".to_owned(), "TWO".to_owned()]), &rows);
+        let text = render(&["ONE", "TWO"], &rows);
         assert_eq!(
             text.lines().collect::<Vec<_>>(),
             ["ONE     TWO", "a       x\\ny\\u{1b}[31m", "longer  한국어"]

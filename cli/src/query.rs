@@ -2,7 +2,12 @@
 
 mod hop;
 
-use std::{collections::BTreeMap, io::Read as _, path::PathBuf, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context;
 use clap::Args;
@@ -10,12 +15,7 @@ use serde_json::value::RawValue;
 use spice_client::{GraphAnswer, GraphQuery, Hop};
 
 use crate::{
-    classes,
-    failure::usage,
-    filter::conditions,
-    output::{self, cell},
-    session::Session,
-    settings::Place,
+    classes, failure::usage, filter::conditions, output, session::Session, settings::Place,
 };
 
 #[derive(Debug, Args)]
@@ -54,10 +54,10 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let session = Session::new(&options.place)?;
-    let outcome = query(&session, &options).await;
-    session.advise(outcome).await?;
-    Ok(ExitCode::SUCCESS)
+    Session::run(&options.place, async |session| {
+        query(session, &options).await
+    })
+    .await
 }
 
 async fn query(session: &Session, options: &Options) -> anyhow::Result<()> {
@@ -79,16 +79,13 @@ async fn query(session: &Session, options: &Options) -> anyhow::Result<()> {
     show(&answer, &request)
 }
 
-fn from_file(file: &std::path::Path) -> anyhow::Result<GraphQuery> {
-    let mut text = String::new();
-    if file.as_os_str() == "-" {
-        std::io::stdin()
-            .read_to_string(&mut text)
-            .context("cannot read standard input")?;
+fn from_file(file: &Path) -> anyhow::Result<GraphQuery> {
+    let text = if file.as_os_str() == "-" {
+        io::read_to_string(io::stdin()).context("cannot read standard input")?
     } else {
-        text = std::fs::read_to_string(file)
-            .with_context(|| format!("cannot read {}", file.display()))?;
-    }
+        let name = file.display();
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?
+    };
     serde_json::from_str(&text)
         .map_err(|error| usage(format!("{} is not a query: {error}", file.display())))
 }
@@ -153,34 +150,12 @@ impl Apart {
 }
 
 fn show(answer: &GraphAnswer, request: &GraphQuery) -> anyhow::Result<()> {
-    let rows: Vec<_> = answer
-        .nodes
-        .iter()
-        .map(|node| {
-            let display = node.other.get("display");
-            let summary = display.and_then(|display| display.get("summary"));
-            vec![
-                node.id.clone(),
-                node.data_status.clone(),
-                summary.map(cell).unwrap_or_default(),
-            ]
-        })
-        .collect();
-    output::table(&["NODE", "STATUS", "SUMMARY"], &rows)?;
+    let columns = "NODE=id, STATUS=data_status, SUMMARY=display.summary";
+    output::fields(&answer.nodes, columns)?;
     if !request.hops.is_empty() {
-        let rows: Vec<_> = answer
-            .edges
-            .iter()
-            .map(|edge| {
-                vec![
-                    edge.from_node.clone(),
-                    edge.predicate.clone(),
-                    edge.to_node.clone(),
-                ]
-            })
-            .collect();
         output::heading("Edges")?;
-        output::table(&["FROM", "PREDICATE", "TO"], &rows)?;
+        let columns = "FROM=from_node, PREDICATE=predicate, TO=to_node";
+        output::fields(&answer.edges, columns)?;
     }
     for warning in &answer.warnings {
         output::note(format!("warning: {warning}"));

@@ -6,7 +6,7 @@ use clap::Args;
 use spice_client::{Rebase, Write};
 
 use crate::{
-    merged::{Conflicts, show},
+    merged::{Conflicts, resolve, show},
     session::Session,
     settings::OfDatabase,
 };
@@ -29,9 +29,8 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let session = Session::new(&options.of.on_branch(&options.branch))?;
-    let outcome = rebase(&session, &options).await;
-    session.advise(outcome).await
+    let place = options.of.on_branch(&options.branch);
+    Session::run(&place, async |session| rebase(session, &options).await).await
 }
 
 async fn rebase(session: &Session, options: &Options) -> anyhow::Result<ExitCode> {
@@ -50,7 +49,7 @@ async fn rebase(session: &Session, options: &Options) -> anyhow::Result<ExitCode
     let request = Rebase {
         onto: Some(onto.clone()),
         strategy: options.conflicts.strategy(),
-        resolutions: options.conflicts.resolutions(rehearse).await?,
+        resolutions: resolve(&options.conflicts.resolve, rehearse).await?,
         dry_run: options.conflicts.dry_run,
     };
     let rebased = client.rebase(database, branch, &request, &write).await;

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, Parser};
 use spice_core::{id::StreamId, port::sink::SinkRole};
 use spice_node::{
     replay::{self, Replayed, abandon, create_shadow, drop_old, replay},
@@ -19,6 +19,9 @@ use crate::{
     settings::{Knobs, StorePlaces},
 };
 
+/// The names of [`Projection::ALL`].
+const PROJECTIONS: [&str; 2] = [Projection::Graph.as_str(), Projection::Documents.as_str()];
+
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     #[command(flatten)]
@@ -27,8 +30,8 @@ pub(crate) struct Options {
     #[arg(long)]
     database: Option<String>,
     /// The stores to rebuild.
-    #[arg(long, value_enum, value_delimiter = ',', default_values = ["graph", "documents"])]
-    targets: Vec<Target>,
+    #[arg(long, value_parser = PROJECTIONS, value_delimiter = ',', default_values = PROJECTIONS)]
+    targets: Vec<String>,
     /// Rebuild nothing; drop what earlier replays have replaced and kept.
     #[arg(long, conflicts_with = "abandon")]
     drop_old: bool,
@@ -37,24 +40,10 @@ pub(crate) struct Options {
     abandon: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Target {
-    Graph,
-    Documents,
-}
-
-impl From<Target> for Projection {
-    fn from(target: Target) -> Self {
-        match target {
-            Target::Graph => Self::Graph,
-            Target::Documents => Self::Documents,
-        }
-    }
-}
-
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let stores = options.stores.open(Access::OwnOrShare).await?;
-    let targets: Vec<Projection> = options.targets.iter().map(|it| (*it).into()).collect();
+    let is_target = |it: &Projection| options.targets.iter().any(|name| name == it.as_str());
+    let targets: Vec<Projection> = Projection::ALL.into_iter().filter(is_target).collect();
     let mut done = true;
     let mut streams = Vec::new();
     for stream in self::streams(&stores, options.database.as_deref()).await? {
@@ -73,11 +62,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     } else {
         done &= rebuild(&stores, &targets, &streams).await?;
     }
-    Ok(if done {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(ExitCode::from(u8::from(!done)))
 }
 
 async fn clean_up(
@@ -86,16 +71,13 @@ async fn clean_up(
     stream: &StreamId,
     old: bool,
 ) -> anyhow::Result<()> {
-    let hints = &*stores.hints;
+    let (sources, hints) = (stores.sources(), &*stores.hints);
     for target in targets {
         let (dropped, what) = if old {
-            (
-                drop_old(stores.sources(), hints, *target, stream).await?,
-                "old",
-            )
+            (drop_old(sources, hints, *target, stream).await?, "old")
         } else {
             (
-                abandon(stores.sources(), hints, *target, stream).await?,
+                abandon(sources, hints, *target, stream).await?,
                 "unfinished",
             )
         };
@@ -136,31 +118,24 @@ async fn rebuild(
 async fn swap(stores: &Stores, target: Projection, stream: &StreamId) -> anyhow::Result<bool> {
     let name = target.as_str();
     let replayed = Box::pin(replay(stores.sources(), &*stores.hints, target, stream)).await?;
-    let (line, swapped) = match replayed {
-        Replayed::Swapped => (
-            format!(
-                "{stream}: {name} matches the log and is live now; `spice replay --drop-old` drops the old one"
-            ),
-            true,
+    let is_live = matches!(replayed, Replayed::Swapped);
+    let what = match replayed {
+        Replayed::Swapped => {
+            "matches the log and is live now; `spice replay --drop-old` drops the old one"
+                .to_owned()
+        }
+        Replayed::Differs(report) => format!(
+            "not replaced: {} entities differ from the log",
+            report.surprises().count()
         ),
-        Replayed::Differs(report) => (
-            format!(
-                "{stream}: {name} not replaced: {} entities differ from the log",
-                report.surprises().count()
-            ),
-            false,
-        ),
-        Replayed::Refuses(positions) => (
-            format!(
-                "{stream}: {name} not replaced: it refuses {} event(s) that the live one has, the first at position {}",
-                positions.len(),
-                positions[0]
-            ),
-            false,
+        Replayed::Refuses(positions) => format!(
+            "not replaced: it refuses {} event(s) that the live one has, the first at position {}",
+            positions.len(),
+            positions[0]
         ),
     };
-    output::line(line)?;
-    Ok(swapped)
+    output::line(format!("{stream}: {name} {what}"))?;
+    Ok(is_live)
 }
 
 /// The newest log of each database, or of one, which must be there.

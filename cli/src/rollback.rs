@@ -26,9 +26,8 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let session = Session::new(&options.of.on_branch(&options.branch))?;
-    let outcome = rollback(&session, &options).await;
-    session.advise(outcome).await
+    let place = options.of.on_branch(&options.branch);
+    Session::run(&place, async |session| rollback(session, &options).await).await
 }
 
 async fn rollback(session: &Session, options: &Options) -> anyhow::Result<ExitCode> {

@@ -1,11 +1,14 @@
 //! The session of a command with the api: a client, a database, a branch, and hints after a
 //! failure.
 
+use std::process::{ExitCode, Termination};
+
+use serde::Serialize;
 use spice_client::{Client, Error, Missing, Read};
 
 use crate::{
     failure::{Hint, Usage, usage},
-    output::Format,
+    output::{self, Format},
     settings::Place,
 };
 
@@ -28,6 +31,16 @@ impl Session {
             branch: place.branch.clone(),
             format: place.output.output,
         })
+    }
+
+    /// Runs a command in a session. Adds a hint to a failure.
+    pub(crate) async fn run<T: Termination>(
+        place: &Place,
+        command: impl AsyncFnOnce(&Self) -> anyhow::Result<T>,
+    ) -> anyhow::Result<ExitCode> {
+        let session = Self::new(place)?;
+        let outcome = command(&session).await;
+        Ok(session.advise(outcome).await?.report())
     }
 
     /// The database of the command.
@@ -57,16 +70,20 @@ impl Session {
         self.format == Format::Table
     }
 
+    /// Writes a document: for programs as it is, for people as the rows of a table.
+    pub(crate) fn show<T: Serialize>(&self, value: &T, columns: &str) -> anyhow::Result<()> {
+        output::show(self.format, value, columns)
+    }
+
     /// Returns the outcome; adds a hint to a failure.
     pub(crate) async fn advise<T>(&self, outcome: anyhow::Result<T>) -> anyhow::Result<T> {
-        let error = match outcome {
-            Ok(done) => return Ok(done),
-            Err(error) => error,
+        let Err(error) = outcome else {
+            return outcome;
         };
-        match self.find_advice(&error).await {
-            Some(advice) => Err(error.context(Hint(advice))),
-            None => Err(error),
-        }
+        Err(match self.find_advice(&error).await {
+            Some(advice) => error.context(Hint(advice)),
+            None => error,
+        })
     }
 
     async fn find_advice(&self, error: &anyhow::Error) -> Option<String> {

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use spice_core::{
     id::{LogPosition, StreamId},
     port::{graph::Entity, sink::SinkRole},
@@ -16,7 +16,7 @@ use spice_node::{
 };
 
 use crate::{
-    output::{self, Format},
+    output::{self, Format, cell},
     replay::{follow, streams, work_settings},
     settings::{Output, StorePlaces},
 };
@@ -66,11 +66,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     if options.output.output != Format::Table {
         output::document(options.output.output, &Value::Array(answers))?;
     }
-    Ok(if clean {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(ExitCode::from(u8::from(!clean)))
 }
 
 /// Checks one log, and repairs the differences if requested.
@@ -93,18 +89,14 @@ fn describe(report: &Report, repaired: Option<Repaired>, end: LogPosition) -> Va
         .map(|(projection, position)| json!({"projection": projection.as_str(), "position": position}))
         .collect();
     let clean = report.is_clean() && behind.is_empty();
-    let count = |projection| {
-        report
-            .entities
-            .get(&projection)
-            .copied()
-            .unwrap_or_default()
-    };
-    let [graph, documents] = Projection::ALL;
+    let [graph, documents] = Projection::ALL.map(|it| {
+        let entities = report.entities.get(&it).copied().unwrap_or_default();
+        json!({"entities": entities, "position": report.positions.get(&it)})
+    });
     json!({
         "log": report.stream.to_string(),
-        "graph": {"entities": count(graph), "position": report.positions.get(&graph)},
-        "documents": {"entities": count(documents), "position": report.positions.get(&documents)},
+        "graph": graph,
+        "documents": documents,
         "differences": report.differences.iter().map(describe_difference).collect::<Vec<_>>(),
         "known": report.known.iter().map(|event| json!({
             "handler": event.handler,
@@ -145,80 +137,53 @@ fn describe_known(known: &Known) -> &'static str {
 }
 
 fn print(answer: &Value) -> anyhow::Result<()> {
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        Value::Null => "-".to_owned(),
-        other => other.to_string(),
-    };
+    let log = cell(&answer["log"]);
     if let Some(refused) = answer["refused"].as_str() {
-        output::line(format!("{}: not compared: {refused}", text(&answer["log"])))?;
-        return Ok(());
+        return Ok(output::line(format!("{log}: not compared: {refused}"))?);
     }
     output::line(format!(
-        "{}: {} graph entities, {} documents compared with the fold of the log",
-        text(&answer["log"]),
-        answer["graph"]["entities"],
-        answer["documents"]["entities"]
+        "{log}: {} graph entities, {} documents compared with the fold of the log",
+        answer["graph"]["entities"], answer["documents"]["entities"]
     ))?;
-    let rows: Vec<Vec<String>> = answer["differences"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|row| {
-            [
-                "projection",
-                "branch_generation",
-                "entity",
-                "kind",
-                "expected_sequence",
-                "found_sequence",
-                "known",
-            ]
-            .iter()
-            .map(|key| text(&row[*key]))
-            .collect()
-        })
-        .collect();
-    if !rows.is_empty() {
-        let head = [
-            "PROJECTION",
-            "BRANCH",
-            "ENTITY",
-            "KIND",
-            "EXPECTED",
-            "FOUND",
-            "KNOWN",
-        ];
-        output::table(&head, &rows)?;
+    let mut differences = answer["differences"].clone();
+    let rows = differences.as_array_mut().into_iter().flatten();
+    for value in rows
+        .filter_map(Value::as_object_mut)
+        .flat_map(Map::values_mut)
+    {
+        if value.is_null() {
+            *value = "-".into();
+        }
+    }
+    if differences[0].is_object() {
+        let columns = "PROJECTION=projection, BRANCH=branch_generation, ENTITY=entity, KIND=kind, \
+                       EXPECTED=expected_sequence, FOUND=found_sequence, KNOWN=known";
+        output::fields(&differences, columns)?;
     }
     for event in answer["known"].as_array().into_iter().flatten() {
         output::line(format!(
             "known: {} of {} at position {} is {}",
-            text(&event["aggregate_id"]),
-            text(&event["handler"]),
+            cell(&event["aggregate_id"]),
+            cell(&event["handler"]),
             event["position"],
-            text(&event["reason"])
+            cell(&event["reason"])
         ))?;
     }
     for projection in answer["behind"].as_array().into_iter().flatten() {
         output::line(format!(
             "behind: {} is at position {} of {}; `spice dev` or `spice replay` brings it up to date",
-            text(&projection["projection"]),
+            cell(&projection["projection"]),
             projection["position"],
             answer["end"]
         ))?;
     }
-    if !answer["repaired"].is_null() {
-        output::line(format!(
-            "repaired: {} entities rewritten",
-            answer["repaired"]["entities"]
-        ))?;
+    if let Some(repaired) = answer["repaired"].get("entities") {
+        output::line(format!("repaired: {repaired} entities rewritten"))?;
     }
     let verdict = if answer["clean"] == true {
         "clean: the projections match the log"
     } else {
         "NOT clean; `spice verify --repair` repairs the differences"
     };
-    output::line(verdict)?;
-    Ok(())
+    Ok(output::line(verdict)?)
 }

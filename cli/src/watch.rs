@@ -4,7 +4,7 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::Args;
 use serde_json::Value;
-use spice_client::{CommandState, Event, Events, Retries};
+use spice_client::{CommandState, Event, Retries};
 use spice_crds::Exact;
 
 use crate::{
@@ -97,7 +97,8 @@ async fn database(session: &Session, options: &Options) -> anyhow::Result<ExitCo
         .client
         .database_events(database, branch, options.from);
     loop {
-        let Some(event) = next(&mut events).await? else {
+        // After the server has ended the stream, it is opened again.
+        let Some(event) = events.next().await? else {
             continue;
         };
         if session.is_table() {
@@ -106,11 +107,6 @@ async fn database(session: &Session, options: &Options) -> anyhow::Result<ExitCo
             write_document(session.format, &event)?;
         }
     }
-}
-
-/// The next event; none if the server has ended the stream, which is then reopened.
-async fn next(events: &mut Events<'_>) -> anyhow::Result<Option<Event>> {
-    Ok(events.next().await?)
 }
 
 /// One event per line, or one YAML document.

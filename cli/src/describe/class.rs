@@ -1,11 +1,10 @@
 //! Shows a class with its inherited members.
 
 use indexmap::IndexMap;
-use serde::Serialize;
-use serde_json::Value;
+use serde_json::json;
 use spice_core::{
     json::Json,
-    name::PropertyName,
+    name::{ClassName, PropertyName},
     ontology::{Class, PropertyType},
 };
 use spice_crds::Exact;
@@ -13,18 +12,9 @@ use spice_import::classes::{Fields, Member, members};
 
 use crate::{
     classes,
-    output::{self, cell, render_label},
+    output::{self, cell, select_label},
     session::Session,
 };
-
-/// A member in a document.
-#[derive(Serialize)]
-struct Shown<'a> {
-    #[serde(flatten)]
-    fields: &'a Fields,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    inherited_from: Option<&'a str>,
-}
 
 pub(super) async fn describe(
     session: &Session,
@@ -39,40 +29,27 @@ pub(super) async fn describe(
         return output::document(session.format, &document(&class, &members)?);
     }
     let fields: Fields = class.definition.read()?;
-    let text = |key: &str| fields.get(key).map(render_value).unwrap_or_default();
-    output::pairs(&[
-        ("Class", text("id")),
-        ("Label", text("label")),
-        ("Description", text("description")),
-        ("Parent", text("parent_class")),
-        ("Abstract", text("abstract")),
-        ("More keys", describe_additional_keys(&class)),
-        ("Database", database.to_owned()),
-        ("Branch", session.branch.clone()),
-        ("Sequence", text("event_sequence")),
-        ("Updated", text("updated_at")),
-    ])?;
-    let is_inherited = members.values().any(|it| it.declared_by != class.id);
-    let from = is_inherited.then_some("FROM");
-    let (relationships, properties): (Vec<_>, Vec<_>) = members
+    let is_open = class.allows_additional_properties();
+    output::pairs(
+        &json!({"it": fields, "label": text(&fields, "label"),
+            "description": text(&fields, "description"), "keys": is_open.then_some("allowed"),
+            "database": database, "branch": session.branch}),
+        "Class=it.id, Label=label, Description=description, Parent=it.parent_class, \
+         Abstract=it.abstract, More keys=keys, Database=database, Branch=branch, \
+         Sequence=it.event_sequence, Updated=it.updated_at",
+    )?;
+    let (links, properties): (Vec<_>, Vec<_>) = members
         .iter()
         .partition(|(name, _)| class.property_type(name) == Some(PropertyType::Link));
+    let origin = members.values().any(|it| it.declared_by != class.id);
+    let origin = origin.then_some(&class.id);
     output::heading("Properties")?;
-    let rows = properties.iter().map(|(_, it)| property_row(it));
-    let rows = add_origin(&class, &properties, rows, is_inherited);
-    let head: Vec<&str> = ["NAME", "TYPE", "LABEL", "RULES"]
-        .into_iter()
-        .chain(from)
-        .collect();
-    output::table(&head, &rows)?;
-    if !relationships.is_empty() {
+    let head = ["NAME", "TYPE", "LABEL", "RULES"];
+    show_members(&head, &properties, property_row, origin)?;
+    if !links.is_empty() {
         output::heading("Relationships")?;
-        let rows = relationships.iter().map(|(_, it)| relationship_row(it));
-        let rows = add_origin(&class, &relationships, rows, is_inherited);
-        let head = ["PREDICATE", "TARGET", "CARDINALITY"]
-            .into_iter()
-            .chain(from);
-        output::table(&head.collect::<Vec<_>>(), &rows)?;
+        let head = ["PREDICATE", "TARGET", "CARDINALITY"];
+        show_members(&head, &links, relationship_row, origin)?;
     }
     Ok(())
 }
@@ -84,13 +61,14 @@ fn document(
 ) -> anyhow::Result<IndexMap<String, Json>> {
     let mut fields: Fields = class.definition.read()?;
     for (list, key) in [("properties", "name"), ("relationships", "predicate")] {
-        let of_list = members.values().filter(|it| it.fields.contains_key(key));
-        let shown: Vec<Shown<'_>> = of_list
-            .map(|it| Shown {
-                fields: &it.fields,
-                inherited_from: (it.declared_by != class.id).then(|| it.declared_by.as_str()),
-            })
-            .collect();
+        let mut shown = Vec::new();
+        for member in members.values().filter(|it| it.fields.contains_key(key)) {
+            let mut own = member.fields.clone();
+            if member.declared_by != class.id {
+                own.insert("inherited_from".to_owned(), Json::of(&member.declared_by)?);
+            }
+            shown.push(own);
+        }
         if fields.contains_key(list) || !shown.is_empty() {
             fields.insert(list.to_owned(), Json::of(&shown)?);
         }
@@ -98,70 +76,51 @@ fn document(
     Ok(fields)
 }
 
-fn describe_additional_keys(class: &Class) -> String {
-    if class.allows_additional_properties() {
-        return "allowed".to_owned();
-    }
-    String::new()
-}
-
-/// The rows; an inherited member also shows the class that declares it.
-fn add_origin(
-    class: &Class,
+/// Writes members as rows. With `own`, the class that is shown, each inherited member also shows the
+/// class that declares it.
+fn show_members(
+    head: &[&str],
     members: &[(&PropertyName, &Member)],
-    rows: impl Iterator<Item = Vec<String>>,
-    is_inherited: bool,
-) -> Vec<Vec<String>> {
-    let origin = |member: &Member| {
-        let from = (member.declared_by != class.id).then_some(&member.declared_by);
-        from.map(ToString::to_string).unwrap_or_default()
+    row: fn(&Member) -> Vec<String>,
+    own: Option<&ClassName>,
+) -> anyhow::Result<()> {
+    let origin = |own: &ClassName, member: &Member| match &member.declared_by {
+        declared_by if declared_by == own => String::new(),
+        declared_by => declared_by.to_string(),
     };
-    let rows = rows.zip(members).map(|(mut row, (_, member))| {
-        row.extend(is_inherited.then(|| origin(member)));
+    let rows = members.iter().map(|(_, member)| {
+        let mut row = row(member);
+        row.extend(own.map(|own| origin(own, member)));
         row
     });
-    rows.collect()
+    let head: Vec<&str> = head.iter().copied().chain(own.map(|_| "FROM")).collect();
+    Ok(output::table(&head, &rows.collect::<Vec<_>>())?)
 }
 
-/// A value of a definition as the text of a cell: numbers as they were written, a label in one
-/// language.
-fn render_value(value: &Json) -> String {
-    match value.as_str().as_bytes().first() {
-        Some(b'{' | b'"') => render_label(&Exact::from(value.to_value())),
-        _ => cell_of(value),
-    }
-}
-
-fn cell_of(value: &Json) -> String {
-    match value.as_string() {
-        Some(text) => cell(&Value::from(text)),
-        None if value.is_null() => String::new(),
-        None => value.as_str().to_owned(),
-    }
+/// A field of a definition as the text of a cell; a label in one language.
+fn text(fields: &Fields, key: &str) -> String {
+    let value = fields.get(key).and_then(|value| Exact::of(value).ok());
+    cell(select_label(&value.unwrap_or_default()))
 }
 
 fn relationship_row(member: &Member) -> Vec<String> {
-    let text = |key: &str| member.fields.get(key).map(render_value).unwrap_or_default();
+    let text = |key: &str| text(&member.fields, key);
     let of_items = || {
         let items: Fields = member.fields.get("items")?.read().ok()?;
         let target = items.get("linkTarget").or_else(|| items.get("target"))?;
-        Some(render_value(target))
+        Some(cell(target))
     };
     let target = [text("target"), text("linkTarget")].concat();
-    let target = if target.is_empty() {
-        of_items().unwrap_or_default()
-    } else {
-        target
-    };
+    let target = Some(target).filter(|it| !it.is_empty()).or_else(of_items);
     vec![
         [text("predicate"), text("name")].concat(),
-        target,
+        target.unwrap_or_default(),
         text("cardinality"),
     ]
 }
 
 fn property_row(member: &Member) -> Vec<String> {
-    let text = |key: &str| member.fields.get(key).map(render_value).unwrap_or_default();
+    let text = |key: &str| text(&member.fields, key);
     let mut rules = Vec::new();
     let holds = |key: &str| text(key) == "true";
     if holds("primaryKey") || holds("primary_key") {
@@ -173,9 +132,9 @@ fn property_row(member: &Member) -> Vec<String> {
     let constraints = member.fields.get("constraints");
     let constraints = constraints.and_then(|it| it.read::<Fields>().ok());
     let constraints = constraints.iter().flatten();
-    rules.extend(constraints.map(|(rule, value)| format!("{rule} {}", cell_of(value))));
+    rules.extend(constraints.map(|(rule, value)| format!("{rule} {}", cell(value))));
     if let Some(default) = member.fields.get("default").filter(|it| !it.is_null()) {
-        rules.push(format!("default {}", cell_of(default)));
+        rules.push(format!("default {}", cell(default)));
     }
     vec![text("name"), text("type"), text("label"), rules.join(", ")]
 }

@@ -12,7 +12,7 @@ use crate::{
     classes,
     failure::usage,
     filter::{HELP, conditions, name},
-    output::{self, render_as_written},
+    output::{self, Values, value_cell},
     session::Session,
 };
 
@@ -106,11 +106,8 @@ pub(super) async fn get(
         order_by: selection.order_by.as_deref().map(|it| order(&class, it)),
         ..Select::default()
     };
-    let wanted = if selection.all {
-        usize::MAX
-    } else {
-        selection.limit.unwrap_or(USUAL)
-    };
+    let limit = selection.limit.unwrap_or(USUAL);
+    let wanted = if selection.all { usize::MAX } else { limit };
     let (instances, total) = list(session, &class, select, wanted, &read).await?;
     if session.is_table() {
         show(&instances, &class)?;
@@ -179,22 +176,14 @@ fn show(instances: &[Instance], class: &Class) -> anyhow::Result<()> {
             .iter()
             .flat_map(|data| data.keys().map(String::as_str)),
     );
-    let head = head(&properties);
-    let rows: Vec<Vec<String>> = instances
-        .iter()
-        .zip(&values)
-        .map(|(instance, data)| {
-            let mut row = vec![instance.instance_id.clone()];
-            let shown = properties.iter().map(|name| data.get(*name));
-            row.extend(
-                shown.map(|value| value.map(|it| render_as_written(it)).unwrap_or_default()),
-            );
-            row.push(instance.event_sequence.to_string());
-            row
-        })
-        .collect();
-    let head: Vec<&str> = head.iter().map(String::as_str).collect();
-    Ok(output::table(&head, &rows)?)
+    let row = |(instance, data): (&Instance, &Values)| {
+        let mut row = vec![instance.instance_id.clone()];
+        row.extend(properties.iter().map(|name| value_cell(data, name)));
+        row.push(instance.event_sequence.to_string());
+        row
+    };
+    let rows: Vec<Vec<String>> = instances.iter().zip(&values).map(row).collect();
+    Ok(output::table(&head(&properties), &rows)?)
 }
 
 /// The header for the id, the properties and the sequence. If the name of a property is also the

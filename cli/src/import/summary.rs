@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use spice_import::{Counts, LeftOut, Stop, Summary, reveal};
+use serde_json::json;
+use spice_import::{Counts, Stop, Summary, reveal};
 
 use crate::output::{self, Format};
 
@@ -14,70 +15,46 @@ pub(super) fn write(summary: &Summary, format: Format) -> anyhow::Result<()> {
     if format != Format::Table {
         return output::document(format, summary);
     }
-    let head = [
-        "ROWS",
-        "CREATED",
-        "UNCHANGED",
-        "REJECTED",
-        "SECONDS",
-        "ROWS/S",
-    ];
-    let counts = summary.counts;
-    let row = [
-        counts.rows.to_string(),
-        counts.created.to_string(),
-        counts.unchanged.to_string(),
-        counts.rejected.to_string(),
-        format!("{:.1}", summary.seconds),
-        format!("{:.0}", summary.rows_per_second),
-    ];
-    output::table(&head, &[row.to_vec()])?;
-    Ok(())
+    let seconds = format!("{:.1}", summary.seconds);
+    let speed = format!("{:.0}", summary.rows_per_second);
+    output::fields(
+        &json!({"counts": summary.counts, "seconds": seconds, "speed": speed}),
+        "ROWS=counts.rows, CREATED=counts.created, UNCHANGED=counts.unchanged, \
+         REJECTED=counts.rejected, SECONDS=seconds, ROWS/S=speed",
+    )
 }
 
 /// What is not in the graph, and which rows were equal, as sentences.
 fn describe_left_out(summary: &Summary) -> Vec<String> {
     let counts = &summary.counts;
+    let skipped = |count: u64, noun: &str, place: &str| {
+        let (ending, was) = if count == 1 {
+            ("", "was")
+        } else {
+            ("s", "were")
+        };
+        (count > 0).then(|| format!("{count} {noun}{ending}{place} {was} skipped"))
+    };
+    let equal = match counts.equal_rows {
+        0 => None,
+        1 => Some("1 row equals an earlier row; it is a separate instance".to_owned()),
+        many => Some(format!(
+            "{many} rows equal an earlier row; each is a separate instance"
+        )),
+    };
     let counted = [
-        (
-            summary.lines_before_head,
-            "line above the column names was skipped",
-            "lines above the column names were skipped",
-        ),
-        (
-            counts.blank_rows,
-            "blank row was skipped",
-            "blank rows were skipped",
-        ),
-        (
-            counts.surplus_cells,
-            "blank cell after the last column was skipped",
-            "blank cells after the last column were skipped",
-        ),
-        (
-            counts.equal_rows,
-            "row equals an earlier row; it is a separate instance",
-            "rows equal an earlier row; each is a separate instance",
-        ),
+        skipped(summary.lines_before_head, "line", " above the column names"),
+        skipped(counts.blank_rows, "blank row", ""),
+        skipped(counts.surplus_cells, "blank cell", " after the last column"),
+        equal,
     ];
-    let columns = summary.left_out.iter().map(|column| {
-        let LeftOut {
-            column,
-            name,
-            reason,
-        } = column;
-        match name.as_str() {
+    let columns = summary.left_out.iter().map(|left| {
+        let (column, reason) = (left.column, left.reason);
+        match left.name.as_str() {
             "" => format!("column {column} is left out: {reason}"),
-            _ => format!("column {column}, {}, is left out: {reason}", reveal(name)),
+            name => format!("column {column}, {}, is left out: {reason}", reveal(name)),
         }
     });
-    let counted = counted
-        .into_iter()
-        .filter_map(|(count, one, many)| match count {
-            0 => None,
-            1 => Some(format!("1 {one}")),
-            _ => Some(format!("{count} {many}")),
-        });
     let items = counts.blank_item_line.map(|line| {
         let items = match counts.blank_items {
             1 => "1 blank item of a list is",
@@ -85,7 +62,10 @@ fn describe_left_out(summary: &Summary) -> Vec<String> {
         };
         format!("{items} left out, first in line {line}")
     });
-    columns.chain(counted).chain(items).collect()
+    columns
+        .chain(counted.into_iter().flatten())
+        .chain(items)
+        .collect()
 }
 
 /// The number of rejected rows, and their file.

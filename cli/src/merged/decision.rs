@@ -8,7 +8,7 @@ use crate::failure::usage;
 
 /// Parses decisions. Calls `rehearse` to list the conflicts only if the end of the aggregate id is
 /// ambiguous.
-pub(super) async fn resolve<F>(texts: &[String], rehearse: F) -> anyhow::Result<Vec<Resolution>>
+pub(crate) async fn resolve<F>(texts: &[String], rehearse: F) -> anyhow::Result<Vec<Resolution>>
 where
     F: AsyncFnOnce() -> Result<Merged, spice_client::Error>,
 {

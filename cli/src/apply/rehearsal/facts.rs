@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use serde_json::Value;
 use spice_client::{Client, Error, Instance, Read, Select};
 use spice_core::{
     decide::{LiveInstances, WriteState},
@@ -52,11 +53,8 @@ pub(super) async fn schema(
     read: &Read,
 ) -> Result<Schema, ApiError> {
     let mut schema = Schema::default();
-    let classes: Vec<Fields> = client
-        .classes_as(database, read)
-        .await
-        .map_err(|error| failure(&error))?;
-    for fields in classes {
+    let classes = client.classes_as::<Fields>(database, read).await;
+    for fields in classes.map_err(|error| failure(&error))? {
         let id = fields.get("id").and_then(Exact::as_str).unwrap_or_default();
         let id: ClassName = id.parse().map_err(invalid_name_error)?;
         let class = Class::parse_stored(id, &definition(&fields)?).map_err(|it| refusal(&it))?;
@@ -111,26 +109,18 @@ pub(super) async fn instances(
         .instance_page::<Instance>(database, class, &select, read)
         .await;
     let listed = accept_not_found(page)?.map(|page| page.instances);
-    let ids = listed
-        .into_iter()
-        .flatten()
-        .map(|it| it.instance_id.parse());
-    ids.map(|id| {
-        Ok(ModelKey::instance(
-            &asked.class,
-            &id.map_err(invalid_name_error)?,
-        ))
-    })
-    .collect()
+    let key = |it: Instance| {
+        let id = it.instance_id.parse().map_err(invalid_name_error)?;
+        Ok(ModelKey::instance(&asked.class, &id))
+    };
+    listed.into_iter().flatten().map(key).collect()
 }
 
 fn branches(listed: &[spice_client::Branch]) -> Result<Vec<BranchState>, ApiError> {
     let generation = |name: &str| {
         let known = listed.iter().find(|known| known.name == name);
-        let position = known.and_then(|known| known.generation);
-        position.map_or(BranchGeneration::MAIN, |at| {
-            BranchGeneration(LogPosition(at))
-        })
+        let own = known.and_then(|known| known.generation).map(LogPosition);
+        own.map_or(BranchGeneration::MAIN, BranchGeneration)
     };
     listed
         .iter()
@@ -181,11 +171,8 @@ fn lineage(
 
 /// The class as its author wrote it, without the fields that the api adds.
 fn definition(fields: &Fields) -> Result<Json, ApiError> {
-    let own: Fields = fields
-        .iter()
-        .filter(|(key, _)| DEFINITION.contains(&key.as_str()))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
+    let mut own = fields.clone();
+    own.retain(|key, _| DEFINITION.contains(&key.as_str()));
     Json::of(&own).map_err(|error| damage_error(&error))
 }
 
@@ -225,10 +212,7 @@ fn find_tombstone(
     if refusal.detail.get("deleted") != Some(&true.into()) {
         return Ok(None);
     }
-    let sequence = refusal
-        .detail
-        .get("actual_seq")
-        .and_then(serde_json::Value::as_u64);
+    let sequence = refusal.detail.get("actual_seq").and_then(Value::as_u64);
     let state = AggregateState {
         sequence: Sequence(sequence.unwrap_or_default()),
         ..empty_state()
