@@ -208,4 +208,21 @@ mod tests {
             ["ONE     TWO", "a       x\\ny\\u{1b}[31m", "longer  한국어"]
         );
     }
+
+    #[test]
+    fn a_column_shows_the_field_at_its_path() {
+        let document = Exact::parse(r#"{"a": {"b": 1.10}, "n": null, "t": "\"x\" y"}"#).unwrap();
+        let paths = [
+            ("a.b", "1.10"),
+            ("n", ""),
+            ("t", "\"x\" y"),
+            ("a.c", ""),
+            ("t.u", ""),
+        ];
+        for (path, expected) in paths {
+            assert_eq!(field(&document, path), expected, "{path}");
+        }
+        let columns: Vec<_> = split_columns("NAME=name, ROWS/S=it.speed").collect();
+        assert_eq!(columns, [("NAME", "name"), ("ROWS/S", "it.speed")]);
+    }
 }
