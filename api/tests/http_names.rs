@@ -192,3 +192,36 @@ async fn reserved_names_are_distinguished_from_user_names() {
         assert_eq!(classes.expect(200).body["total"], 1);
     }
 }
+
+/// A fixed part of a path hides a name only from the method that the fixed path has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_a_fixed_part_hides_is_reached_by_other_methods() {
+    let (server, _) = start().await;
+    let class = json!({"id": "list", "label": "list"});
+    for name in ["create", "list", "health"] {
+        let database = json!({"name": name});
+        server.write("POST", "/databases", database).await;
+        let path = format!("/databases/{name}/ontology");
+        server.write("POST", &path, class.clone()).await;
+    }
+    let page = server.get("/databases/create/ontology/list").await;
+    assert_eq!(page.expect(200).body["total"], 1);
+    let path = "/databases/create/ontology/list?expected_seq=1";
+    server.write("PUT", path, json!({"label": "Lists"})).await;
+    let path = "oms:/database/create/ontology/list?expected_seq=2";
+    server.delete(path).await.expect(202);
+
+    let ask = json!({"start_class": "list"});
+    let answer = server.post("/graph-query/health", ask).await.expect(200);
+    assert_eq!(answer.body["count"], 0);
+
+    let described = server.get("oms:/databases/create").await.expect(200);
+    assert_eq!(described.body["data"]["name"], "create");
+    let listed = server.get("oms:/databases/list").await.expect(200);
+    assert!(listed.body["data"]["databases"].is_array());
+    for name in ["create", "list"] {
+        let path = format!("oms:/databases/{name}");
+        let refused = server.delete(&path).await.expect(400);
+        assert_eq!(refused.body["detail"]["errors"][0]["field"], "expected_seq");
+    }
+}
