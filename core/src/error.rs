@@ -234,6 +234,21 @@ pub struct Violation {
 }
 
 impl Violation {
+    /// A value that breaks a rule.
+    pub fn new(
+        field: impl Into<String>,
+        rule: impl Into<String>,
+        value: impl Into<Value>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            field: field.into(),
+            rule: rule.into(),
+            value: value.into(),
+            message: message.into(),
+        }
+    }
+
     fn to_json(&self) -> Value {
         json!({"field": self.field, "rule": self.rule, "value": self.value, "message": self.message})
     }

@@ -53,12 +53,8 @@ impl Failure {
         let text = |key: &str| Some(refusal.detail.get(key)?.as_str()?.to_owned());
         match (refusal.code, text("field"), text("rule")) {
             (ErrorCode::InvalidRequest, Some(field), Some(rule)) => {
-                let violation = Violation {
-                    field,
-                    rule,
-                    value: refusal.detail.get("value").cloned().unwrap_or_default(),
-                    message: refusal.message,
-                };
+                let value = refusal.detail.get("value").cloned().unwrap_or_default();
+                let violation = Violation::new(field, rule, value, refusal.message);
                 Self::shape(surface, &violation)
             }
             _ => refusal.into(),

@@ -82,8 +82,7 @@ impl Call {
         &self,
         database: &DatabaseName,
     ) -> Result<Option<Receipt>, Failure> {
-        let key = self.key()?;
-        self.receipt_of(database, key).await
+        self.receipt_of(database, self.key()?).await
     }
 
     async fn receipt_of(

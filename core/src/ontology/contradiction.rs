@@ -1,7 +1,5 @@
 //! Contradictions between a class and its parents.
 
-use serde_json::Value;
-
 use super::{
     class::Class,
     found::Found,
@@ -24,7 +22,7 @@ impl Schema {
         };
         if !classes.contains_key(parent) {
             let sentence = format!("the parent {parent} of {class} does not exist");
-            return vec![violation(
+            return vec![Violation::new(
                 "parent_class",
                 "parent",
                 parent.as_str(),
@@ -34,7 +32,7 @@ impl Schema {
         if let Some(cycle) = cycle(classes, class) {
             let way: Vec<&str> = cycle.iter().map(|name| name.as_str()).collect();
             let sentence = format!("{class} would be its own ancestor: {}", way.join(" → "));
-            return vec![violation(
+            return vec![Violation::new(
                 "parent_class",
                 "cycle",
                 parent.as_str(),
@@ -83,7 +81,12 @@ fn of_properties(own: &Class, above: &Class) -> Vec<Violation> {
             ),
             None => continue,
         };
-        found.push(violation(name, "inherited", &property.type_name, sentence));
+        found.push(Violation::new(
+            name,
+            "inherited",
+            property.type_name.as_str(),
+            sentence,
+        ));
     }
     found
 }
@@ -112,7 +115,7 @@ fn of_relationships(classes: &Classes, own: &Class, above: &Class) -> Vec<Violat
             None => continue,
         };
         let target = relationship.target.as_str();
-        found.push(violation(name, "inherited", target, sentence));
+        found.push(Violation::new(name, "inherited", target, sentence));
     }
     found
 }
@@ -132,7 +135,7 @@ fn of_labels(own: &Class, above: &Class) -> Vec<Violation> {
                     "{text:?} is already a name or a label of {other}, which {} inherits",
                     own.id
                 );
-                found.push(violation(name.as_str(), "duplicate", text, sentence));
+                found.push(Violation::new(name.as_str(), "duplicate", text, sentence));
             }
         }
     }
@@ -153,13 +156,4 @@ fn of_defaults(effective: &Class, own: &Class) -> Vec<Violation> {
         violation.message = format!("the default of {}", violation.message);
     }
     found.0
-}
-
-fn violation(field: &str, rule: &str, value: &str, message: String) -> Violation {
-    Violation {
-        field: field.to_owned(),
-        rule: rule.to_owned(),
-        value: Value::from(value),
-        message,
-    }
 }

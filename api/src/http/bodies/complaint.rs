@@ -16,41 +16,30 @@ pub(super) fn wrong_shape(path: Option<&Path>, message: &str, bytes: &[u8]) -> V
     let named = |prefix: &str| quoted(message, prefix).map(|name| (join(place, Some(name)), name));
     if let Some((field, _)) = named("missing field `") {
         let message = format!("{field} is missing");
-        return violation(field, "required", Value::Null, message);
+        return Violation::new(field, "required", Value::Null, message);
     }
     if let Some((field, name)) = named("unknown field `") {
         let message = format!("unknown field {field}; {}", known(message));
         let value = value.get(name).cloned().unwrap_or(value);
-        return violation(field, "unknown", value, message);
+        return Violation::new(field, "unknown", value, message);
     }
     if let Some((field, name)) = named("duplicate field `") {
         let message = format!("{field} is given twice");
         let value = value.get(name).cloned().unwrap_or(value);
-        return violation(field, "duplicate", value, message);
+        return Violation::new(field, "duplicate", value, message);
     }
     let field = join(place, None);
     if message.starts_with("unknown variant `") {
         let message = format!("{field} must be {}, not {value}", choices(message));
-        return violation(field, "enum", value, message);
+        return Violation::new(field, "enum", value, message);
     }
-    let expected = message
-        .starts_with("invalid ")
-        .then(|| message.rsplit_once(", expected "))
-        .flatten();
-    let message = match expected {
-        Some((_, expected)) => format!("{field} must be {}, not {value}", plain(expected)),
-        None => format!("{field}: {message}"),
+    let message = match message.rsplit_once(", expected ") {
+        Some((found, expected)) if found.starts_with("invalid ") => {
+            format!("{field} must be {}, not {value}", plain(expected))
+        }
+        _ => format!("{field}: {message}"),
     };
-    violation(field, "type", value, message)
-}
-
-fn violation(field: String, rule: &str, value: Value, message: String) -> Violation {
-    Violation {
-        field,
-        rule: rule.to_owned(),
-        value,
-        message,
-    }
+    Violation::new(field, "type", value, message)
 }
 
 /// The value at a path.

@@ -31,7 +31,6 @@ impl Entry<'_> {
 
 /// The page.
 pub(super) fn render(document: &Value) -> String {
-    let entries = list_entries(document);
     let title = escape(text(&document["info"]["title"]));
     let mut page = String::with_capacity(64 << 10);
     let _ = write!(
@@ -40,7 +39,7 @@ pub(super) fn render(document: &Value) -> String {
          <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>\
          <style>{STYLE}</style></head><body>"
     );
-    write_contents(&mut page, document, &entries);
+    write_contents(&mut page, document);
     let _ = write!(
         page,
         "<main><h1>{title} {}</h1><p>{}</p><p>{}</p><p><a href=\"openapi.json\">openapi.json</a></p>",
@@ -56,8 +55,8 @@ pub(super) fn render(document: &Value) -> String {
             escape(name),
             prose(text(&tag["description"]))
         );
-        for entry in entries.iter().filter(|entry| is_about(entry, name)) {
-            write_article(&mut page, entry);
+        for entry in list_calls(document, name) {
+            write_article(&mut page, &entry);
         }
     }
     write_schemas(&mut page, &document["components"]["schemas"]);
@@ -78,34 +77,28 @@ fn write_schemas(page: &mut String, schemas: &Value) {
     }
 }
 
-fn list_entries(document: &Value) -> Vec<Entry<'_>> {
-    let mut entries = Vec::new();
-    for (path, methods) in object(&document["paths"]) {
-        for (method, operation) in object(methods) {
-            entries.push(Entry {
-                method,
-                path,
-                operation,
-            });
-        }
-    }
-    entries
+/// The calls of a tag.
+fn list_calls<'a>(document: &'a Value, tag: &'a str) -> impl Iterator<Item = Entry<'a>> {
+    let calls = object(&document["paths"]).flat_map(|(path, methods)| {
+        object(methods).map(move |(method, operation)| Entry {
+            method,
+            path,
+            operation,
+        })
+    });
+    calls.filter(move |call| call.operation["tags"][0] == tag)
 }
 
-fn is_about(entry: &Entry<'_>, tag: &str) -> bool {
-    list(&entry.operation["tags"]).iter().any(|of| of == tag)
-}
-
-fn write_contents(page: &mut String, document: &Value, entries: &[Entry<'_>]) {
+fn write_contents(page: &mut String, document: &Value) {
     page.push_str("<nav><input id=\"search\" type=\"search\" placeholder=\"Search\" autofocus>");
     for tag in list(&document["tags"]) {
         let name = text(&tag["name"]);
         let _ = write!(page, "<h2>{}</h2><ul>", escape(name));
-        for entry in entries.iter().filter(|entry| is_about(entry, name)) {
+        for entry in list_calls(document, name) {
             let _ = write!(
                 page,
                 "<li data-words=\"{}\"><a href=\"#{id}\">{id}</a></li>",
-                collect_words(entry),
+                collect_words(&entry),
                 id = escape(entry.id())
             );
         }
@@ -156,15 +149,11 @@ fn write_parameters(page: &mut String, parameters: &[Value]) {
     }
     page.push_str("<h3>Parameters</h3><table>");
     for parameter in parameters {
-        let required = if parameter["required"] == true {
-            ", required"
-        } else {
-            ""
-        };
-        let schema = match parameter.get("schema") {
-            Some(schema) => schema,
-            None => &parameter["content"]["application/json"]["schema"],
-        };
+        let is_required = parameter["required"].as_bool() == Some(true);
+        let required = if is_required { ", required" } else { "" };
+        let content = &parameter["content"]["application/json"];
+        let schema = parameter.get("schema");
+        let schema = schema.unwrap_or_else(|| &content["schema"]);
         let _ = write!(
             page,
             "<tr><td><code>{}</code></td><td class=\"note\">{}{required}</td><td>{}</td><td>{}</td></tr>",

@@ -134,12 +134,7 @@ impl Given {
         value: Value,
         message: impl Into<String>,
     ) -> Failure {
-        let violation = Violation {
-            field: field.to_owned(),
-            rule: rule.to_owned(),
-            value: failure::cut(value),
-            message: message.into(),
-        };
+        let violation = Violation::new(field, rule, failure::cut(value), message);
         Failure::shape(self.surface, &violation)
     }
 }

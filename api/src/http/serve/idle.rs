@@ -5,10 +5,7 @@
 use std::{
     io,
     pin::Pin,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -48,6 +45,8 @@ struct Head(Arc<Mutex<Received>>);
 struct Received {
     first_byte: Option<Instant>,
     line: Line,
+    /// Whether a request came before.
+    is_later: bool,
 }
 
 impl Head {
@@ -65,12 +64,11 @@ impl Head {
 /// A stream, and the timer of the connection over it.
 pub(super) fn watch<S>(stream: S, timeouts: Timeouts) -> (Watched<S>, HeadTimer) {
     let head = Head::default();
-    let timer = HeadTimer {
-        timeouts,
+    let watched = Watched {
+        stream,
         head: head.clone(),
-        is_later: Arc::default(),
     };
-    (Watched { stream, head }, timer)
+    (watched, HeadTimer { timeouts, head })
 }
 
 /// A stream that records when bytes arrive.
@@ -131,7 +129,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 pub(super) struct HeadTimer {
     timeouts: Timeouts,
     head: Head,
-    is_later: Arc<AtomicBool>,
 }
 
 impl HeadTimer {
@@ -144,10 +141,11 @@ impl HeadTimer {
 
 impl Timer for HeadTimer {
     fn sleep(&self, _: Duration) -> Pin<Box<dyn Sleep>> {
-        let is_later = self.is_later.swap(true, Ordering::Relaxed);
-        *self.head.lock() = Received {
-            first_byte: (!is_later).then(Instant::now),
+        let mut head = self.head.lock();
+        *head = Received {
+            first_byte: (!head.is_later).then(Instant::now),
             line: Line::default(),
+            is_later: true,
         };
         Box::pin(Silence {
             timeout: self.timeouts.head,

@@ -65,11 +65,8 @@ fn write_members(html: &mut String, schema: &Value) {
     }
     html.push_str("<ul class=\"shape\">");
     for (name, member) in members {
-        let mark = if required.iter().any(|it| it == name) {
-            ""
-        } else {
-            "?"
-        };
+        let is_required = required.iter().any(|it| it == name);
+        let mark = if is_required { "" } else { "?" };
         let _ = write!(
             html,
             "<li><code>{}{mark}</code> {}</li>",
