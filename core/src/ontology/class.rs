@@ -54,12 +54,17 @@ impl Class {
         }
     }
 
-    /// The target class of a relationship; none for an unknown name.
-    pub fn relationship_target(&self, predicate: &PropertyName) -> Option<&ClassName> {
+    /// The relationship with this predicate; none for an unknown name.
+    pub fn relationship(&self, predicate: &PropertyName) -> Option<&Relationship> {
         match self.named(predicate)? {
             Key::Property(_) => None,
-            Key::Relationship(index) => Some(&self.relationships[index].target),
+            Key::Relationship(index) => Some(&self.relationships[index]),
         }
+    }
+
+    /// The target class of a relationship; none for an unknown name.
+    pub fn relationship_target(&self, predicate: &PropertyName) -> Option<&ClassName> {
+        Some(&self.relationship(predicate)?.target)
     }
 
     /// The target classes of the relationships.

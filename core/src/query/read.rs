@@ -3,9 +3,10 @@
 use super::{Conditions, Filter, ID_ALIAS, Operator, Order, Pattern};
 use crate::{
     error::{ErrorCode, Refusal},
+    id::InstanceRef,
     json::{Json, entries, items},
     name::{INSTANCE_ID, PropertyName},
-    ontology::{Class, PropertyType, limits, near},
+    ontology::{Class, PropertyType, Relationship, limits, near},
 };
 
 /// The supported operators.
@@ -18,17 +19,20 @@ const LISTED: usize = 1_000;
 
 /// The type of a property for filters and orders.
 #[derive(Debug, Clone, Copy)]
-pub struct Kind {
+pub struct Kind<'a> {
     declared: PropertyType,
     /// The type that determines how values compare: for a list, the type of its innermost items.
     comparison: PropertyType,
+    /// The relationship, for a reference.
+    relationship: Option<&'a Relationship>,
 }
 
-impl Kind {
+impl Kind<'_> {
     fn plain(property_type: PropertyType) -> Self {
         Self {
             declared: property_type,
             comparison: property_type,
+            relationship: None,
         }
     }
 
@@ -100,12 +104,13 @@ fn invalid(property: &str, message: String) -> Refusal {
 }
 
 /// The property for a key in filters and orders: its id or a label, or `instance_id` for the id.
-pub fn find_property(class: &Class, key: &str) -> Result<(PropertyName, Kind), Refusal> {
+pub fn find_property<'a>(class: &'a Class, key: &str) -> Result<(PropertyName, Kind<'a>), Refusal> {
     let declared = class.resolve(key).cloned();
     let known = declared.and_then(|name| {
         let kind = Kind {
             declared: class.property_type(&name)?,
             comparison: class.comparison(&name)?,
+            relationship: class.relationship(&name),
         };
         Some((name, kind))
     });
@@ -130,7 +135,7 @@ pub fn find_property(class: &Class, key: &str) -> Result<(PropertyName, Kind), R
         .with("properties", known))
 }
 
-fn operators(key: &str, kind: Kind, condition: &Json) -> Result<Vec<Operator>, Refusal> {
+fn operators(key: &str, kind: Kind<'_>, condition: &Json) -> Result<Vec<Operator>, Refusal> {
     let fields = entries(condition);
     let is_operator = |name: &str| OPERATORS.contains(&name);
     let written = match fields {
@@ -157,7 +162,7 @@ fn operators(key: &str, kind: Kind, condition: &Json) -> Result<Vec<Operator>, R
     Ok(operators)
 }
 
-fn operator(key: &str, kind: Kind, name: &str, value: &Json) -> Result<Operator, Refusal> {
+fn operator(key: &str, kind: Kind<'_>, name: &str, value: &Json) -> Result<Operator, Refusal> {
     let ordered = |make: fn(Json) -> Operator| {
         if !kind.is_ordered() {
             let kind = kind.declared.as_str();
@@ -192,7 +197,7 @@ fn operator(key: &str, kind: Kind, name: &str, value: &Json) -> Result<Operator,
     }
 }
 
-fn read_list(key: &str, kind: Kind, name: &str, value: &Json) -> Result<Vec<Json>, Refusal> {
+fn read_list(key: &str, kind: Kind<'_>, name: &str, value: &Json) -> Result<Vec<Json>, Refusal> {
     let values = items(value)
         .filter(|values| values.len() <= LISTED)
         .ok_or_else(|| {
@@ -205,7 +210,7 @@ fn read_list(key: &str, kind: Kind, name: &str, value: &Json) -> Result<Vec<Json
     operands.collect()
 }
 
-fn pattern(key: &str, kind: Kind, value: &Json) -> Result<Operator, Refusal> {
+fn pattern(key: &str, kind: Kind<'_>, value: &Json) -> Result<Operator, Refusal> {
     let has_text = kind.comparison.is_text()
         || matches!(
             kind.comparison,
@@ -243,10 +248,13 @@ fn pattern(key: &str, kind: Kind, value: &Json) -> Result<Operator, Refusal> {
 }
 
 /// An operand, which must have the property's type.
-fn read_operand(key: &str, kind: Kind, value: &Json) -> Result<Json, Refusal> {
+fn read_operand(key: &str, kind: Kind<'_>, value: &Json) -> Result<Json, Refusal> {
     let large = matches!(kind.comparison, PropertyType::Text | PropertyType::Json);
     check_limits(key, value, large)?;
     if compares_with(kind.comparison, value, kind.is_typed_list()) {
+        if let Some(relationship) = kind.relationship {
+            check_targets(key, relationship, value)?;
+        }
         return Ok(value.clone());
     }
     let hint = if value.is_null() {
@@ -264,6 +272,24 @@ fn read_operand(key: &str, kind: Kind, value: &Json) -> Result<Json, Refusal> {
         kind.comparison.expectation()
     );
     Err(invalid(key, message).with_written("value", value.clone()))
+}
+
+/// Refuses a reference that no instance can hold: nothing would match it.
+fn check_targets(key: &str, relationship: &Relationship, value: &Json) -> Result<(), Refusal> {
+    let leads = |value: &Json| {
+        let reference = value.as_string().and_then(|text| text.parse().ok());
+        reference.is_some_and(|it: InstanceRef| relationship.leads_to(&it.class))
+    };
+    let values = items(value).unwrap_or_else(|| vec![value.clone()]);
+    let Some(wrong) = values.iter().find(|value| !leads(value)) else {
+        return Ok(());
+    };
+    let target = &relationship.target;
+    let message = format!(
+        "the filter on {key} compares with references to {target}, such as \"{target}/1\", by the \
+         id of a class, not by its label"
+    );
+    Err(invalid(key, message).with_written("value", wrong.clone()))
 }
 
 /// Whether values of a type compare with this one; for lists, also with lists of such values.

@@ -1,10 +1,15 @@
 //! References and unique values.
 
-use serde_json::json;
-use spice_core::{id::InstanceRef, json::Properties, name::PropertyName};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use spice_core::{
+    error::ErrorCode, id::InstanceRef, json::Properties, name::PropertyName, ontology::Schema,
+    query::Filter,
+};
 
 use crate::support::{
-    PRODUCT, class, class_of, create, create_instance, json, name, only_violation, patch,
+    CATALOGUE, PRODUCT, class, class_of, create, create_instance, json, name, only_violation, patch,
 };
 
 #[test]
@@ -205,4 +210,53 @@ fn unique_values_are_those_of_the_whole_state() {
     assert_eq!(untouched.unique, candidate.unique);
     let removed = patch(&product, &candidate, r#"{"sku":null}"#).unwrap();
     assert!(removed.unique.is_empty());
+}
+
+#[test]
+fn a_filter_on_a_reference_names_a_class_that_it_can_refer_to() {
+    let definitions = [
+        r#"{"id":"Company","label":"Firm"}"#,
+        r#"{"id":"Bank","label":"Bank","parent_class":"Company"}"#,
+        r#"{"id":"Part","label":"Part"}"#,
+        CATALOGUE,
+    ];
+    let mut schema = Schema::default();
+    for definition in definitions {
+        schema.put(Arc::new(class(definition)));
+    }
+    let product = schema.get(&"Product".parse().unwrap()).unwrap();
+    let read =
+        |filters: Value| Filter::parse_all(product, &serde_json::from_value(filters).unwrap());
+    for known in [
+        json!({"maker": "Company/1"}),
+        json!({"maker": {"ne": "Bank/1"}}),
+        json!({"maker": {"in": ["Company/1", "Bank/2"]}}),
+        json!({"parts": "Part/1"}),
+        json!({"parts": ["Part/1", "Part/2"]}),
+        json!({"parts": []}),
+        json!({"maker": {"like": "Firm/%"}}),
+    ] {
+        assert!(read(known.clone()).is_ok(), "{known}");
+    }
+    for (unknown, field, value) in [
+        (json!({"maker": "Firm/1"}), "maker", "Firm/1"),
+        (json!({"maker": {"ne": "Gone/1"}}), "maker", "Gone/1"),
+        (json!({"maker": "Part/1"}), "maker", "Part/1"),
+        (
+            json!({"maker": {"in": ["Bank/1", "Bnak/2"]}}),
+            "maker",
+            "Bnak/2",
+        ),
+        (
+            json!({"parts": ["Part/1", "Company/2"]}),
+            "parts",
+            "Company/2",
+        ),
+    ] {
+        let refusal = read(unknown.clone()).unwrap_err();
+        assert_eq!(refusal.code, ErrorCode::InvalidQuery, "{unknown}");
+        assert_eq!(refusal.detail["property"], field, "{unknown}");
+        assert_eq!(refusal.detail["value"], value, "{unknown}");
+        assert!(refusal.message.contains("references to"), "{refusal}");
+    }
 }
