@@ -27,6 +27,8 @@ use crate::{event::Event, past::PastBranch, scan::scan, shape};
 const PASS: usize = 10_000;
 /// The number of versions in one write.
 const CHUNK: usize = 1_000;
+/// How often versions are written that a worker has overtaken.
+const ATTEMPTS: u32 = 20;
 
 /// The result of a repair.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -68,28 +70,55 @@ struct Repair<'a> {
     wanted: Wanted,
 }
 
+/// What a pass over the log has written.
+#[derive(Default)]
+struct Written {
+    count: u64,
+    /// Entities that a worker has written meanwhile: the graph takes no older version after a newer
+    /// one, so their history is incomplete.
+    overtaken: Wanted,
+}
+
 impl Repair<'_> {
     async fn run(&self, repaired: &mut Repaired) -> StoreResult<()> {
+        let sink = self.remove(&self.wanted).await?;
+        let written = self.write_again(&sink).await?;
+        repaired.entities += self.wanted.len() as u64;
+        repaired.written += written.count;
+        let mut overtaken = written.overtaken;
+        for _ in 0..ATTEMPTS {
+            if overtaken.is_empty() {
+                return Ok(());
+            }
+            overtaken = self.write_at_once(overtaken).await?;
+        }
+        Err(StoreError::Unavailable {
+            store: self.projection.into(),
+            reason: format!(
+                "workers write {} of the entities faster than they are repaired; repair them again",
+                overtaken.len()
+            ),
+        })
+    }
+
+    /// Removes entities; returns the live sink as it is afterwards: what a worker wrote before is
+    /// below its position, and what a worker writes later stays.
+    async fn remove(&self, entities: &Wanted) -> StoreResult<Sink> {
         let sinks = self.sources.sinks(self.projection);
         let live = sinks.sink(self.stream).await?;
         let reader = SinkReader::new(self.sources, self.projection, self.stream, &live);
         let mut by_branch: BTreeMap<BranchGeneration, Vec<Entity>> = BTreeMap::new();
-        for (branch, entity) in &self.wanted {
+        for (branch, entity) in entities {
             by_branch.entry(*branch).or_default().push(entity.clone());
         }
         for (branch, entities) in &by_branch {
             reader.remove(*branch, entities).await?;
         }
-        // Read after the removal: what a worker wrote before is below this position; what it writes
-        // later stays.
-        let sink = sinks.sink(self.stream).await?;
-        repaired.entities += self.wanted.len() as u64;
-        repaired.written += self.write_again(&sink).await?;
-        Ok(())
+        sinks.sink(self.stream).await
     }
 
-    async fn write_again(&self, sink: &Sink) -> StoreResult<u64> {
-        let mut written = 0;
+    async fn write_again(&self, sink: &Sink) -> StoreResult<Written> {
+        let mut written = Written::default();
         let mut from = LogPosition::ZERO;
         while from < sink.position {
             let mut versions = Vec::new();
@@ -98,7 +127,7 @@ impl Repair<'_> {
             let mut past = Vec::new();
             scan(self.sources.log, self.stream, from, until, |event| {
                 match self.projection {
-                    Projection::Graph => versions.extend(self.version(event)),
+                    Projection::Graph => versions.extend(version(event, &self.wanted)),
                     Projection::Documents => {
                         documents.extend(self.documents(event));
                         past.extend(PastBranch::of(event)?);
@@ -111,23 +140,38 @@ impl Repair<'_> {
                 let past = past::documents(&branch, self.sources.log, self.stream).await?;
                 documents.extend(past.into_iter().filter(|document| self.wants(document)));
             }
-            written += versions.len() as u64 + documents.len() as u64;
-            self.write(sink, &versions, &documents).await?;
+            written.count += versions.len() as u64 + documents.len() as u64;
+            written
+                .overtaken
+                .extend(self.write_versions(sink, &versions).await?);
+            self.write_documents(sink, &documents).await?;
             from = until;
         }
         Ok(written)
     }
 
-    fn version(&self, event: &Event<'_>) -> Option<Version> {
-        let version = shape::version(event).ok().flatten()?;
-        let place = (version.branch, version.state.entity.clone());
-        self.wanted.contains(&place).then_some(version)
+    /// Removes entities of the graph and writes all their versions, with as little time in between
+    /// as possible: their versions are read before. Returns the entities that a worker has written
+    /// meanwhile all the same.
+    async fn write_at_once(&self, entities: Wanted) -> StoreResult<Wanted> {
+        let log = self.sources.log;
+        let mut versions = Vec::new();
+        let end = log.end(self.stream).await?;
+        let mut collect = |event: &Event<'_>| {
+            versions.extend(version(event, &entities));
+            Ok(())
+        };
+        scan(log, self.stream, LogPosition::ZERO, end, &mut collect).await?;
+        let sink = self.remove(&entities).await?;
+        scan(log, self.stream, end, sink.position, &mut collect).await?;
+        versions.retain(|version| version.state.position < sink.position);
+        self.write_versions(&sink, &versions).await
     }
 
     fn documents(&self, event: &Event<'_>) -> Vec<Document> {
-        let mut made = shape::documents(event, Guards::default()).unwrap_or_default();
-        made.retain(|document| self.wants(document));
-        made
+        let mut documents = shape::documents(event, Guards::default()).unwrap_or_default();
+        documents.retain(|document| self.wants(document));
+        documents
     }
 
     fn wants(&self, document: &Document) -> bool {
@@ -135,34 +179,45 @@ impl Repair<'_> {
         self.wanted.contains(&place)
     }
 
-    async fn write(
-        &self,
-        sink: &Sink,
-        versions: &[Version],
-        documents: &[Document],
-    ) -> StoreResult<()> {
-        let (stream, generation, from) = (self.stream, &sink.generation, sink.position);
-        let through = from.into();
-        if !versions.is_empty() {
-            let graph = self.sources.graph;
-            let applied = graph
-                .apply(stream, generation, from, through, versions)
-                .await?;
-            refused(applied.refused)?;
+    /// Writes versions; returns the entities of which the graph has newer ones.
+    async fn write_versions(&self, sink: &Sink, versions: &[Version]) -> StoreResult<Wanted> {
+        if versions.is_empty() {
+            return Ok(Wanted::new());
         }
-        if !documents.is_empty() {
-            let sink = self.sources.documents;
-            let changes: Vec<_> = documents.iter().cloned().map(Change::from).collect();
-            let applied = sink
-                .apply(stream, generation, from, through, &changes)
-                .await?;
-            refused(applied.refused)?;
+        let (at, graph) = (sink.position, self.sources.graph);
+        let applied = graph.apply(self.stream, &sink.generation, at, at.into(), versions);
+        let applied = applied.await?;
+        fail_if_refused(applied.refused)?;
+        let stale = applied
+            .stale
+            .into_iter()
+            .map(|index| place(&versions[index]));
+        Ok(stale.collect())
+    }
+
+    async fn write_documents(&self, sink: &Sink, documents: &[Document]) -> StoreResult<()> {
+        if documents.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let at = sink.position;
+        let changes: Vec<_> = documents.iter().cloned().map(Change::from).collect();
+        let store = self.sources.documents;
+        let applied = store.apply(self.stream, &sink.generation, at, at.into(), &changes);
+        fail_if_refused(applied.await?.refused)
     }
 }
 
-fn refused(refused: Vec<(usize, StoreError)>) -> StoreResult<()> {
+fn place(version: &Version) -> (BranchGeneration, Entity) {
+    (version.branch, version.state.entity.clone())
+}
+
+/// Returns the version of an event, if it is of one of these entities.
+fn version(event: &Event<'_>, entities: &Wanted) -> Option<Version> {
+    let version = shape::version(event).ok().flatten()?;
+    entities.contains(&place(&version)).then_some(version)
+}
+
+fn fail_if_refused(refused: Vec<(usize, StoreError)>) -> StoreResult<()> {
     refused
         .into_iter()
         .next()
