@@ -127,7 +127,7 @@ impl Relay {
             token,
             backoff: Seeded::new(self.config.backoff, self.config.seed, &salt),
         };
-        let mut failures = 0;
+        let (mut failures, mut reached) = (0, LogPosition::ZERO);
         let end = loop {
             match self.relay(&patience).await {
                 Halt::Stopped => break End::Stopped,
@@ -138,7 +138,9 @@ impl Relay {
                     return Err(error);
                 }
                 Halt::LookAgain(reason) => {
-                    failures += 1;
+                    let position = self.reporter.subscribe().borrow().position;
+                    failures = if position == reached { failures + 1 } else { 1 };
+                    reached = position;
                     if patience.pause(reason, failures).await.is_err() {
                         break End::Stopped;
                     }

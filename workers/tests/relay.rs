@@ -157,6 +157,33 @@ async fn a_relay_continues_where_another_one_moved_the_checkpoint() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_relay_that_gets_on_counts_its_failures_anew() {
+    let world = World::new();
+    let bus = Arc::new(ScriptBus::default());
+    let relay = relay(&world, &bus, 100);
+    let mut status = relay.status();
+    let token = CancellationToken::new();
+    let task = tokio::spawn(relay.run(token.clone()));
+    for number in 0..3 {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let before = world.story.end();
+        assert_eq!(checkpoint(&world).await, before);
+        world.story.put("a", json!({"n": number}));
+        let (from, to) = (LogPosition(before), LogPosition(before + 1));
+        let moved = world.log.move_checkpoint(world.stream(), from, to);
+        assert!(moved.await.unwrap(), "by another relay");
+        let paused = status.wait_for(|it| matches!(it.state, WorkerState::Paused { .. }));
+        let state = within(paused).await.unwrap().state.clone();
+        let WorkerState::Paused { retries, .. } = state else {
+            unreachable!("it is paused");
+        };
+        assert_eq!(retries, 1, "after {number} failures before");
+    }
+    token.cancel();
+    within(task).await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_checkpoint_is_written_about_once_a_second() {
     let world = World::new();
     let bus = Arc::new(ScriptBus::default());
