@@ -21,7 +21,11 @@ use spice_core::{
     chain::{ChainHead, check_end},
     error::StoreError,
     id::{LogPosition, StreamId},
-    port::{StoreResult, log::Log, sink::Sink},
+    port::{
+        StoreResult,
+        log::Log,
+        sink::{Sink, SinkRole},
+    },
 };
 use tokio_util::sync::CancellationToken;
 
@@ -117,8 +121,13 @@ impl Engine {
 
     /// Finds the position and works until it loses its place.
     async fn turn(&self, patience: &Patience) -> Halt {
-        match self.begin(patience).await {
-            Ok(mut session) => session.work().await,
+        let mut session = match self.begin(patience).await {
+            Ok(session) => session,
+            Err(halt) => return halt,
+        };
+        match self.is_finished(patience, session.position).await {
+            Ok(true) => session.finish().await,
+            Ok(false) => session.work().await,
             Err(halt) => halt,
         }
     }
@@ -132,14 +141,14 @@ impl Engine {
             .await?;
         self.check_end(patience, sink.position.max(worked)).await?;
         let position = sink.position.min(worked);
-        if self.is_finished(patience, position).await? {
-            return Err(Halt::Sealed);
-        }
         let seen = self.check_sink(patience, sink).await?;
         self.reporter.running(position);
         let place = (position, worked);
         let mut session = Session::new(self, patience, place, seen);
         session.load_letters(&sinks).await?;
+        if sink.role == SinkRole::Live {
+            session.confirm_farthest().await?;
+        }
         Ok(session)
     }
 

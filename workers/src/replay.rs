@@ -119,14 +119,19 @@ async fn newly_refused(
     stream: &StreamId,
     shadow: &str,
 ) -> StoreResult<Vec<LogPosition>> {
+    // A former live sink may have parked what the live one has by now.
+    let live = sources.sinks(projection).sink(stream).await?.generation;
     let letters = sources.registry.dead_letters(Some(stream)).await?;
     let handlers = projection.handlers();
-    let (ours, others): (Vec<_>, Vec<_>) = letters
-        .into_iter()
-        .filter(|letter| handlers.contains(&letter.handler.as_str()))
-        .partition(|letter| letter.sink == shadow);
-    let mut refused: Vec<LogPosition> = ours.iter().map(|letter| letter.position).collect();
-    refused.retain(|position| others.iter().all(|letter| letter.position != *position));
+    let parked_by = |sink: &str| -> Vec<LogPosition> {
+        let letters = letters
+            .iter()
+            .filter(|letter| letter.sink == sink && handlers.contains(&letter.handler.as_str()));
+        letters.map(|letter| letter.position).collect()
+    };
+    let known = parked_by(&live);
+    let mut refused = parked_by(shadow);
+    refused.retain(|position| !known.contains(position));
     Ok(refused)
 }
 

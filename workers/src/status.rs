@@ -33,7 +33,8 @@ pub enum WorkerState {
         /// Since when.
         since: Timestamp,
     },
-    /// The log is sealed and all of it is processed, or the worker was stopped.
+    /// The log is sealed and all of it is processed, or the worker was stopped. A person may still
+    /// request something.
     Ended,
 }
 
@@ -122,8 +123,14 @@ impl Reporter {
         self.at(WorkerState::Running, position);
     }
 
-    pub(crate) fn resting(&self, position: LogPosition) {
-        self.at(WorkerState::Resting, position);
+    /// Reports that there is nothing to do: for good if the log is finished.
+    pub(crate) fn rest(&self, position: LogPosition, is_finished: bool) {
+        let state = if is_finished {
+            WorkerState::Ended
+        } else {
+            WorkerState::Resting
+        };
+        self.at(state, position);
     }
 
     fn at(&self, state: WorkerState, position: LogPosition) {

@@ -14,15 +14,16 @@ use std::{
 
 use serde_json::json;
 use spice_core::{
-    id::LogPosition,
+    id::{LogPosition, StreamId},
     port::{clock::Clock, log::Log, sink::Sinks},
 };
+use spice_store_local::LocalHints;
 use spice_telemetry::render;
 use spice_workers::{
     status::WorkerState,
     supervisor::{Role, Workers, WorkersConfig},
 };
-use support::{World, within};
+use support::{Story, World, within};
 
 async fn scrape(workers: &Workers) -> String {
     render(&[&*workers.source()]).await.unwrap()
@@ -160,4 +161,49 @@ async fn parked_events_are_counted_for_each_handler() {
         assert_eq!(value(&text, &series), Some(count), "{text}");
     }
     assert!(LogPosition(poison) > LogPosition::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_misses_a_hint_reports_its_lag() {
+    let world = World::new();
+    let stream = StreamId::first("quiet".parse().unwrap());
+    let quiet = Story::of(world.log.clone(), LocalHints::new(), stream);
+    let workers = Workers::start(world.ports(), WorkersConfig::default());
+    let rests = async {
+        loop {
+            let statuses = workers.statuses();
+            let of_quiet = statuses
+                .iter()
+                .filter(|((stream, _), _)| *stream == quiet.stream);
+            let resting = of_quiet.filter(|(_, status)| status.state == WorkerState::Resting);
+            if resting.count() == Role::ALL.len() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    within(rests).await;
+    quiet.put("a", json!({"n": 1}));
+    let text = scrape(&workers).await;
+    for (worker, sink) in WORKERS {
+        let labels = format!("{{database=\"quiet\",worker=\"{worker}\",sink=\"{sink}\"}}");
+        let lag = value(&text, &format!("spice_worker_lag_positions{labels}"));
+        assert_eq!(lag, Some(2.0), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deleted_database_is_not_reported_after_a_restart() {
+    let world = World::new();
+    world.story.put("a", json!({"n": 1}));
+    world.story.seal();
+    for _ in 0..2 {
+        let workers = Workers::start(world.ports(), WorkersConfig::default());
+        for role in Role::ALL {
+            until(&world, &workers, role, |state| *state == WorkerState::Ended).await;
+        }
+        let text = scrape(&workers).await;
+        assert!(!text.contains("database=\"demo\""), "{text}");
+        within(workers.shutdown()).await;
+    }
 }

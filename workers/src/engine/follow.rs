@@ -27,6 +27,14 @@ impl Session<'_> {
         }
     }
 
+    /// Carries out what people requested for a log that is sealed and processed.
+    pub(super) async fn finish(&mut self) -> Halt {
+        match self.carry_out_retries().await {
+            Ok(()) => Halt::Sealed,
+            Err(halt) => halt,
+        }
+    }
+
     async fn follow(&mut self) -> Result<Infallible, Halt> {
         let engine = self.engine;
         let worker = engine.handler.projection().worker();

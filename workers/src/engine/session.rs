@@ -139,10 +139,36 @@ impl<'e> Session<'e> {
         Ok(())
     }
 
+    /// Moves the worker's farthest position to the record of a live sink. A swap may come after the
+    /// former live sink has applied a batch and before that is recorded; then the farthest position
+    /// stays behind what this sink recorded as a shadow.
+    pub(super) async fn confirm_farthest(&mut self) -> Result<(), Halt> {
+        if self.recorded == LogPosition::ZERO {
+            return Ok(());
+        }
+        let engine = self.engine;
+        let registry = &engine.ports.registry;
+        let farthest = self
+            .patience
+            .attempt(|| registry.farthest_positions(&engine.stream))
+            .await?;
+        let has_this = |(worker, position): &(String, LogPosition)| {
+            *worker == engine.key.worker && *position >= self.recorded
+        };
+        if farthest.iter().any(has_this) {
+            return Ok(());
+        }
+        let confirmed = Ledger {
+            live: true,
+            ..Ledger::default()
+        };
+        self.write_record(confirmed, self.recorded).await
+    }
+
     /// Records the batch in one round trip, under the lease.
     pub(super) async fn record(
         &mut self,
-        mut ledger: Ledger,
+        ledger: Ledger,
         through: LogPosition,
     ) -> Result<(), Halt> {
         let through = through.max(self.recorded);
@@ -150,6 +176,10 @@ impl<'e> Session<'e> {
         if nothing && through == self.recorded {
             return Ok(());
         }
+        self.write_record(ledger, through).await
+    }
+
+    async fn write_record(&mut self, mut ledger: Ledger, through: LogPosition) -> Result<(), Halt> {
         let record = WorkRecord {
             key: self.engine.key.clone(),
             lease: self.engine.lease.clone(),

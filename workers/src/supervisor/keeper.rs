@@ -20,19 +20,15 @@ use super::{
     run::run_once,
     shared::{Role, Shared},
 };
-use crate::{
-    engine::{End, RELEASE_PATIENCE},
-    share::Share,
-};
+use crate::{engine::RELEASE_PATIENCE, share::Share};
 
 /// The state of a log in one of the held buckets.
 enum Place {
     /// A task runs.
     Working,
-    /// It is watched, under this lease.
+    /// It is watched, under this lease. A sealed log too: a person may still ask for a retry or a
+    /// replay.
     Resting(Lease),
-    /// It is sealed and processed.
-    Done,
 }
 
 /// Runs one role of this process.
@@ -46,8 +42,8 @@ pub(super) struct Keeper {
     tokens: BTreeMap<Bucket, CancellationToken>,
     /// The resting logs; each future ends when its log has work.
     resting: FuturesUnordered<BoxFuture<'static, (StreamId, Lease)>>,
-    ended: mpsc::UnboundedReceiver<(StreamId, End)>,
-    end: mpsc::UnboundedSender<(StreamId, End)>,
+    ended: mpsc::UnboundedReceiver<StreamId>,
+    end: mpsc::UnboundedSender<StreamId>,
 }
 
 impl Keeper {
@@ -87,7 +83,7 @@ impl Keeper {
                     () = token.cancelled() => break,
                     () = sleep_until(next) => break,
                     Ok(()) = self.streams.changed() => self.place_known(),
-                    Some((stream, end)) = self.ended.recv() => self.take_back(stream, end),
+                    Some(stream) = self.ended.recv() => self.take_back(stream),
                     Some((stream, lease)) = self.resting.next() => self.wake(stream, lease),
                 }
             }
@@ -186,20 +182,19 @@ impl Keeper {
             let task = shared.task(&stream, role);
             let name = format!("{}/{stream}", role.as_str());
             let run = || run_once(&shared, &stream, role, &task, (&lease, &token));
-            let ended = shared
+            shared
                 .keep_running(&name, &task.reporter, &token, run)
                 .await;
             // Fails only when the keeper has ended.
-            let _gone = end.send((stream, ended));
+            let _gone = end.send(stream);
         });
     }
 
-    /// Finds the next place of a log whose task has ended.
-    fn take_back(&mut self, stream: StreamId, end: End) {
+    /// Watches a log whose task has ended, if it is still in this share.
+    fn take_back(&mut self, stream: StreamId) {
         self.places.remove(&stream);
         match self.share.lease(Bucket::of(&stream)).cloned() {
             None => self.shared.forget(&stream, self.role),
-            Some(_) if end == End::Sealed => drop(self.places.insert(stream, Place::Done)),
             Some(lease) => self.rest(stream, lease),
         }
     }
@@ -207,7 +202,7 @@ impl Keeper {
     async fn finish(&mut self) {
         while self.is_working(|_| true) {
             match timeout(self.shared.config.lease.heartbeat, self.ended.recv()).await {
-                Ok(Some((stream, _))) => drop(self.places.remove(&stream)),
+                Ok(Some(stream)) => drop(self.places.remove(&stream)),
                 Ok(None) => break,
                 // A batch may be slow: its lease is kept until it is done.
                 Err(_) => drop(self.round().await),

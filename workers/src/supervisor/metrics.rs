@@ -151,13 +151,17 @@ impl Report {
         (place, self.lag(place).await)
     }
 
-    /// A worker at rest has nothing to do, as it saw when it looked last.
+    /// A worker at rest may have missed a hint, so its log is looked at too, as far as it is known.
     async fn lag(&self, place: &Place) -> StoreResult<Lag> {
-        if place.status.state == WorkerState::Resting {
+        let (ports, next) = (&self.0.ports, place.status.position);
+        let end = if place.status.state == WorkerState::Resting {
+            ports.log.known_end(&place.stream).await?
+        } else {
+            ports.log.end(&place.stream).await?
+        };
+        if end <= next {
             return Ok(Lag::default());
         }
-        let (ports, next) = (&self.0.ports, place.status.position);
-        let end = ports.log.end(&place.stream).await?;
         let records = ports.log.read(&place.stream, next, 1).await?;
         let Some(oldest) = records.first() else {
             return Ok(Lag::default());

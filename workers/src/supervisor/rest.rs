@@ -13,7 +13,7 @@ use spice_core::{
 };
 
 use super::shared::{Role, Shared, Task};
-use crate::engine::Handler;
+use crate::engine::{Handler, is_finished};
 
 /// Returns when a log has work for a role. Hints wake it; it also checks from time to time, in case
 /// a sink, the registry or a hint was lost.
@@ -25,16 +25,15 @@ pub(super) async fn until_work(shared: &Shared, role: Role, stream: &StreamId, t
     loop {
         let found = match &handler {
             _ if !checked => shared.check_log(stream).await.map(|()| None),
-            Some(handler) => done_by(shared, &**handler, stream, None).await,
-            None => relayed(shared, stream).await,
+            handler => find_end(shared, handler.as_deref(), stream).await,
         };
         match found {
             Ok(None) if !checked => checked = true,
             // A refused log has a task, which reports the refusal.
             Ok(None) | Err(StoreError::LogRefused(_) | StoreError::Damaged { .. }) => return,
-            Ok(Some(done)) => {
+            Ok(Some((end, is_finished))) => {
                 failures = 0;
-                task.reporter.resting(done);
+                task.reporter.rest(end, is_finished);
                 signs.next().await;
             }
             Err(error) => {
@@ -60,6 +59,23 @@ pub(super) async fn until_work_of(
         let done = done_by(shared, handler, stream, Some(sink)).await;
         is_resting = matches!(done, Ok(Some(_)));
     }
+}
+
+/// Returns the log's end, and whether the log is sealed there, if a role has no work; else none.
+async fn find_end(
+    shared: &Shared,
+    handler: Option<&dyn Handler>,
+    stream: &StreamId,
+) -> StoreResult<Option<(LogPosition, bool)>> {
+    let done = match handler {
+        Some(handler) => done_by(shared, handler, stream, None).await?,
+        None => relayed(shared, stream).await?,
+    };
+    let Some(end) = done else {
+        return Ok(None);
+    };
+    let is_finished = is_finished(&*shared.ports.log, stream, end).await?;
+    Ok(Some((end, is_finished)))
 }
 
 /// Returns the log's end if the relay has published all of it, else none.

@@ -138,7 +138,7 @@ impl Engines<'_> {
         let end = shared.keep_running(&name, &reporter, &token, run).await;
         if end == End::Idle && sink.role != SinkRole::Live {
             let position = reporter.subscribe().borrow().position;
-            reporter.resting(position);
+            reporter.rest(position, false);
         }
         ((sink, token), end)
     }
