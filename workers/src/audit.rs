@@ -33,11 +33,13 @@ pub async fn check(
     anchors: &[Anchor],
     kept: &[KeptHead],
 ) -> StoreResult<ChainHead> {
-    let mut expected: BTreeMap<LogPosition, Vec<Chain>> = BTreeMap::new();
-    let anchored = anchors.iter().map(|anchor| (anchor.position, anchor.chain));
-    let kept = kept.iter().map(|head| (head.position, head.chain));
-    for (position, chain) in anchored.chain(kept) {
-        expected.entry(position).or_default().push(chain);
+    let mut expected: BTreeMap<LogPosition, Vec<Expected>> = BTreeMap::new();
+    let seen = anchors
+        .iter()
+        .map(|anchor| Expected::Seen(anchor.chain, anchor.position));
+    let kept = kept.iter().map(|head| Expected::Kept(*head));
+    for chain in seen.chain(kept) {
+        expected.entry(chain.position()).or_default().push(chain);
     }
     let mut head = ChainHead::at(stream, LogPosition::ZERO);
     loop {
@@ -52,32 +54,82 @@ pub async fn check(
         }
     }
     compare(&head, &mut expected)?;
-    match expected.last_key_value() {
+    // What a store has seen first: only for that there is something to accept.
+    let beyond = expected.into_values().rev().flatten();
+    match beyond.min_by_key(|chain| matches!(chain, Expected::Kept(_))) {
         None => Ok(head),
-        Some((seen, _)) => Err(LogFault::Truncated {
-            stream: stream.clone(),
-            end: head.position(),
-            seen: *seen,
-        }
-        .into()),
+        Some(chain) => Err(chain.fault_beyond(&head).into()),
     }
 }
 
-/// Compares the chain with the anchors at this position, and removes them from the list.
+/// A chain that the log must have.
+enum Expected {
+    /// A store has seen it at this position.
+    Seen(Chain, LogPosition),
+    /// A person has kept it.
+    Kept(KeptHead),
+}
+
+impl Expected {
+    fn position(&self) -> LogPosition {
+        match self {
+            Self::Seen(_, position) => *position,
+            Self::Kept(head) => head.position,
+        }
+    }
+
+    fn chain(&self) -> Chain {
+        match self {
+            Self::Seen(chain, _) => *chain,
+            Self::Kept(head) => head.chain,
+        }
+    }
+
+    /// Why a log is refused that has another chain there.
+    fn fault_at(&self, head: &ChainHead) -> LogFault {
+        let (stream, found) = (head.stream().clone(), head.next());
+        match self {
+            Self::Seen(expected, position) => LogFault::Diverged {
+                stream,
+                position: *position,
+                expected: *expected,
+                found,
+            },
+            Self::Kept(kept) => LogFault::OtherHead {
+                stream,
+                head: *kept,
+                found,
+            },
+        }
+    }
+
+    /// Why a log is refused that ends before.
+    fn fault_beyond(&self, head: &ChainHead) -> LogFault {
+        let (stream, end) = (head.stream().clone(), head.position());
+        match self {
+            Self::Seen(_, position) => LogFault::Truncated {
+                stream,
+                end,
+                seen: *position,
+            },
+            Self::Kept(kept) => LogFault::BeforeHead {
+                stream,
+                end,
+                head: *kept,
+            },
+        }
+    }
+}
+
+/// Compares the chain with what is expected at this position, and removes that from the list.
 fn compare(
     head: &ChainHead,
-    expected: &mut BTreeMap<LogPosition, Vec<Chain>>,
+    expected: &mut BTreeMap<LogPosition, Vec<Expected>>,
 ) -> Result<(), LogFault> {
     let here = expected.remove(&head.position()).unwrap_or_default();
-    let found = head.next();
-    match here.into_iter().find(|chain| Some(*chain) != found) {
+    match here.into_iter().find(|it| Some(it.chain()) != head.next()) {
         None => Ok(()),
-        Some(expected) => Err(LogFault::Diverged {
-            stream: head.stream().clone(),
-            position: head.position(),
-            expected,
-            found,
-        }),
+        Some(it) => Err(it.fault_at(head)),
     }
 }
 

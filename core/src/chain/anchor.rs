@@ -31,6 +31,12 @@ pub struct KeptHead {
     pub chain: Chain,
 }
 
+impl fmt::Display for KeptHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.position, self.chain)
+    }
+}
+
 impl FromStr for KeptHead {
     type Err = String;
 

@@ -1,6 +1,6 @@
 //! Reasons to refuse a log. Nothing is written to such a log, and nothing is projected from it.
 
-use super::value::Chain;
+use super::{anchor::KeptHead, value::Chain};
 use crate::id::{LogPosition, StreamId};
 
 /// A log that differs from the one that was seen before, or that is not one chain.
@@ -37,6 +37,33 @@ pub enum LogFault {
         /// The chain that was seen before.
         expected: Chain,
         /// The chain there now; none if the append there carries no `chain`.
+        found: Option<Chain>,
+    },
+    /// The log ends before a head that a person kept.
+    #[error(
+        "log_truncated: the log of {stream} ends at position {end}, before the kept head {head}; \
+         check that the head is of this log, and restore the missing segments if it is"
+    )]
+    BeforeHead {
+        /// The log.
+        stream: StreamId,
+        /// Its end.
+        end: LogPosition,
+        /// The head.
+        head: KeptHead,
+    },
+    /// The content differs from a head that a person kept.
+    #[error(
+        "log_diverged: the log of {stream} does not contain the kept head {head}: its chain there is \
+         {}; check that the head is of this log; if it is, the log was changed or exchanged since",
+        display(*found)
+    )]
+    OtherHead {
+        /// The log.
+        stream: StreamId,
+        /// The head.
+        head: KeptHead,
+        /// The chain at its position; none if the append there carries no `chain`.
         found: Option<Chain>,
     },
     /// An append does not follow from the previous one.
@@ -76,8 +103,8 @@ impl LogFault {
     /// A stable name.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Self::Truncated { .. } => "log_truncated",
-            Self::Diverged { .. } => "log_diverged",
+            Self::Truncated { .. } | Self::BeforeHead { .. } => "log_truncated",
+            Self::Diverged { .. } | Self::OtherHead { .. } => "log_diverged",
             Self::Broken { .. } => "chain_broken",
             Self::Gap { .. } => "log_incomplete",
         }
@@ -88,6 +115,8 @@ impl LogFault {
         match self {
             Self::Truncated { stream, .. }
             | Self::Diverged { stream, .. }
+            | Self::BeforeHead { stream, .. }
+            | Self::OtherHead { stream, .. }
             | Self::Broken { stream, .. }
             | Self::Gap { stream, .. } => stream,
         }
@@ -96,7 +125,8 @@ impl LogFault {
     /// The first wrong position.
     pub fn position(&self) -> LogPosition {
         match self {
-            Self::Truncated { end, .. } => *end,
+            Self::Truncated { end, .. } | Self::BeforeHead { end, .. } => *end,
+            Self::OtherHead { head, .. } => head.position,
             Self::Diverged { position, .. } | Self::Broken { position, .. } => *position,
             Self::Gap { expected, .. } => *expected,
         }

@@ -346,6 +346,22 @@ async fn a_person_accepts_a_truncation_and_a_kept_head_still_shows_it() {
     let kept = format!("{end}:{}", shop["chain"].as_str().unwrap());
     let verify = ["verify", "-d", "shop", "--head", kept.as_str()];
     assert_eq!(site.audit(&verify).await.0, 0);
+    let chain = heads[0]["chain"].as_str().unwrap();
+    for (position, reason) in [(end, "log_diverged"), (end + 9, "log_truncated")] {
+        let other = format!("{position}:{chain}");
+        let (code, text) = site
+            .audit(&["verify", "-d", "shop", "--head", &other])
+            .await;
+        assert_eq!(code, 1, "{text}");
+        assert!(
+            text.contains(reason) && text.contains("is of this log"),
+            "{text}"
+        );
+        assert!(
+            !text.contains("accept-truncation"),
+            "nothing is lost: {text}"
+        );
+    }
     let (code, text) = site
         .audit(&["accept-truncation", "-d", "shop", "--yes"])
         .await;
