@@ -269,7 +269,10 @@ fn value(text: &str, kind: Option<&Kind>) -> Result<Json, String> {
     }
     let is_json = match kind {
         Some(Kind::Members(members)) => {
-            let member = Kind::member(members, text);
+            // A text is written in quotes where its form means something else.
+            let has_form = |member: &&Json| member.as_str() == text;
+            let by_form = members.iter().find(has_form);
+            let member = by_form.or_else(|| Kind::member(members, text));
             return Ok(member.map_or_else(|| Value::from(text).into(), Clone::clone));
         }
         // A filter on a list takes one item or the whole list.

@@ -26,6 +26,7 @@ fn conditions_use_the_types_of_the_class() {
         {"name": "price", "type": "xsd:integer"},
         {"name": "level", "type": "enum", "constraints": {"enum": [5, 1.50, true, "x", "7"]}},
         {"name": "levels", "type": "array", "items": {"type": "enum", "constraints": {"enum": [5, "x"]}}},
+        {"name": "grade", "type": "enum", "constraints": {"enum": ["5", 5, "true", true]}},
         {"name": "tags", "type": "array", "items": "string"},
         {"name": "sizes", "type": "array", "items": "integer"},
         {"name": "place", "type": "coordinate"}]});
@@ -71,6 +72,12 @@ fn conditions_use_the_types_of_the_class() {
             json!({"level": {"in": [5, "7", true, "x"]}}),
         ),
         (r#"level="5""#, json!({"level": "5"})),
+        ("grade=5", json!({"grade": 5})),
+        (r#"grade="5""#, json!({"grade": "5"})),
+        (
+            r#"grade=in(true, "true")"#,
+            json!({"grade": {"in": [true, "true"]}}),
+        ),
         ("level=7", json!({"level": "7"})),
         ("level=unknown", json!({"level": "unknown"})),
         ("levels=5", json!({"levels": 5})),
