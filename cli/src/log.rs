@@ -102,7 +102,7 @@ pub(crate) fn refuse_missing(name: &str, existing: &[StreamId]) -> anyhow::Error
 
 async fn check(options: Verify) -> anyhow::Result<ExitCode> {
     let report = check_segments(&options.place.address()?).await?;
-    let is_clean = report.problems.is_empty();
+    let is_clean = report.is_clean();
     if options.output.output == Format::Table {
         for stream in &report.streams {
             let chain = match stream.chained_from {
@@ -116,7 +116,12 @@ async fn check(options: Verify) -> anyhow::Result<ExitCode> {
             ))?;
         }
         for problem in &report.problems {
-            output::line(format!("damaged: {problem}"))?;
+            let kind = if problem.refuses {
+                "damaged"
+            } else {
+                "foreign"
+            };
+            output::line(format!("{kind}: {problem}"))?;
         }
         if is_clean {
             output::line("every envelope is complete and in its place")?;
