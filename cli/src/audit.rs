@@ -226,6 +226,7 @@ async fn accept_truncation(options: Accept) -> anyhow::Result<ExitCode> {
         output::line(explain(&stream, &loss))?;
         if options.yes {
             accept(followers, &stream).await?;
+            stores.adopt_log().await?;
             output::line(format!(
                 "{stream}: accepted; the next start rebuilds registry, graph and documents from \
                  the remaining {} envelopes",

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use console::style;
 use spice_client::Error;
 use spice_core::error::{Refusal, StoreError, exit_code_of_status};
+use spice_node::stores::OpenError;
 
 use crate::output;
 
@@ -72,6 +73,9 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     for cause in error.chain() {
         if let Some(refusal) = cause.downcast_ref::<Refusal>() {
             return refusal.code.exit_code();
+        }
+        if let Some(open) = cause.downcast_ref::<OpenError>() {
+            return open.code().exit_code();
         }
         if let Some(store) = cause.downcast_ref::<StoreError>() {
             return store.code().exit_code();

@@ -155,6 +155,24 @@ impl FromStr for StreamId {
     }
 }
 
+/// The id of an installation: a log store, with the registry and the sinks that follow its logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InstallationId(pub Uuid);
+
+impl fmt::Display for InstallationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for InstallationId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, uuid::Error> {
+        Uuid::try_parse(text).map(Self)
+    }
+}
+
 /// The id of a command: new, or derived from the request's `Idempotency-Key`
 /// ([`crate::idempotency`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

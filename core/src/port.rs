@@ -7,6 +7,7 @@ pub mod documents;
 pub mod entity;
 pub mod graph;
 pub mod hints;
+pub mod installation;
 pub mod log;
 pub mod registry;
 pub mod sink;

@@ -2,6 +2,7 @@
 
 mod error;
 mod hints;
+mod installation;
 mod log;
 mod tables;
 
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use spice_core::{
     id::StreamId,
     port::{
-        StoreResult,
+        Store, StoreResult,
         bus::Bus,
         clock::Clock,
         documents::Documents,
@@ -36,6 +37,7 @@ pub use self::{
     tables::{Witness, open_witnesses},
 };
 use self::{
+    installation::{Installations, Setup},
     log::{Appender, OpenLog},
     tables::{Files, Tables, exists},
 };
@@ -78,15 +80,29 @@ pub struct Stores {
     pub clock: Arc<dyn Clock>,
     /// What the graph and the documents have seen of the logs.
     pub(crate) sinks: [Arc<dyn Anchors>; 2],
+    installations: Installations,
     open_log: OpenLog,
     appender: Appender,
 }
 
 impl Stores {
-    /// Opens the stores.
+    /// Opens the stores. Fails if the log and another store do not belong together.
     pub async fn open(addresses: &Addresses, access: Access) -> Result<Self, OpenError> {
         let addresses = addresses.clone();
-        tokio::task::spawn_blocking(move || Self::open_blocking(&addresses, access)).await?
+        let opened = tokio::task::spawn_blocking(move || Self::open_blocking(&addresses, access));
+        let stores = opened.await??;
+        let setup = match access {
+            Access::OwnExisting => Setup::InstallIfKnown,
+            _ if stores.is_owner() => Setup::Install,
+            _ => Setup::Compare,
+        };
+        stores.installations.compare(setup).await?;
+        Ok(stores)
+    }
+
+    /// Makes a new log the log of the other stores, after a person has accepted that theirs is lost.
+    pub async fn adopt_log(&self) -> Result<(), OpenError> {
+        self.installations.adopt_log().await
     }
 
     fn open_blocking(addresses: &Addresses, access: Access) -> Result<Self, OpenError> {
@@ -102,7 +118,17 @@ impl Stores {
         let tables = Tables::open(addresses, files)?;
         let BusAddress::Local = addresses.bus();
         let HintsAddress::Local = addresses.hints();
+        let installations = Installations {
+            address: log.clone(),
+            log: open_log.installed(),
+            followers: [
+                (Store::Registry, tables.registry.clone()),
+                (Store::Graph, tables.graph.clone()),
+                (Store::Documents, tables.documents.clone()),
+            ],
+        };
         Ok(Self {
+            installations,
             log: open_log.port(),
             bus: Arc::new(LocalBus::new()),
             model: tables.registry.clone(),

@@ -136,14 +136,38 @@ async fn every_command_works_on_the_stores_that_are_named() {
         .await
         .ok();
     assert!(accepted.contains("nothing is lost"), "{accepted}");
-    let elsewhere = places.root.join("elsewhere");
-    let mut command = Command::new(spice().await.unwrap());
-    command
-        .args(["audit", "accept-truncation", "-d", "shop", "--data-dir"])
-        .arg(&elsewhere);
-    let error = run(command).await.fails(1);
-    assert!(error.contains("there is no log at"), "{error}");
-    assert!(!elsewhere.exists(), "a wrong place is not created");
+    fs::write(places.root.join("logs/shop/.tmp-notes"), "mine").unwrap();
+    let checked = places.run("log verify").await.ok();
+    assert!(
+        checked.contains("foreign: ") && checked.contains(".tmp-notes: does not"),
+        "{checked}"
+    );
+}
+
+#[tokio::test]
+async fn a_log_that_is_not_there_has_one_exit_code_and_is_not_created() {
+    let spice = spice().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = folder.path().join("elsewhere");
+    for line in [
+        "log cat shop",
+        "log verify",
+        "audit head",
+        "audit verify",
+        "audit accept-truncation -d shop",
+        "verify",
+        "verify --repair",
+        "replay",
+    ] {
+        let mut command = Command::new(spice);
+        command
+            .args(line.split(' '))
+            .arg("--data-dir")
+            .arg(&elsewhere);
+        let error = run(command).await.fails(3);
+        assert!(error.contains("there is no log at"), "{line}: {error}");
+        assert!(!elsewhere.exists(), "{line}: a wrong place is not created");
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use spice_core::{
     error::StoreError,
-    port::{Store, log::Log},
+    port::{Store, installation::Installed, log::Log},
 };
 use spice_store_directory::{Claim, DirectoryLog, report::Report, verify};
 
@@ -76,6 +76,12 @@ impl OpenLog {
         }
     }
 
+    pub(super) fn installed(&self) -> Arc<dyn Installed> {
+        match self {
+            Self::Directory(log) => Arc::new(log.clone()),
+        }
+    }
+
     /// Merges small segments; never returns.
     pub(super) async fn maintain(&self) {
         match self {
@@ -101,6 +107,9 @@ pub async fn open_log(address: &LogAddress) -> Result<Arc<dyn Log>, OpenError> {
 /// Checks every byte, line and envelope of every log, also while another process appends to it.
 pub async fn check_segments(address: &LogAddress) -> Result<Report, OpenError> {
     let LogAddress::Directory(path) = address.clone();
+    if !path.is_dir() {
+        return Err(OpenError::NoLog(address.clone()));
+    }
     let checked = tokio::task::spawn_blocking(move || verify::verify(&path)).await?;
     checked.map_err(open_failure)
 }

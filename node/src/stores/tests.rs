@@ -126,3 +126,76 @@ async fn an_owner_of_what_exists_needs_one_store() {
     let opened = Stores::open(&addresses, Access::OwnExisting).await;
     assert!(opened.unwrap().is_owner());
 }
+
+/// The log of one folder, and the other stores of another one.
+fn mixed_addresses(log: &TempDir, others: &TempDir) -> Addresses {
+    let root = |folder: &TempDir| folder.path().canonicalize().unwrap();
+    let url = format!("dir://{}/log", root(log).display());
+    Addresses::resolve(&root(others), [(Store::Log, url.as_str())]).unwrap()
+}
+
+#[tokio::test]
+async fn two_logs_do_not_share_a_registry_or_a_sink() {
+    let [one, other] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let whole = |folder: &TempDir| Addresses::resolve(folder.path(), []).unwrap();
+    for folder in [&one, &other] {
+        drop(Stores::open(&whole(folder), Access::Own).await.unwrap());
+    }
+    let running = Stores::open(&whole(&one), Access::Own).await.unwrap();
+    let mixed = mixed_addresses(&other, &one);
+    for access in [
+        Access::Own,
+        Access::OwnExisting,
+        Access::OwnOrShare,
+        Access::Look,
+    ] {
+        let error = Stores::open(&mixed, access).await.err().unwrap();
+        let is_named = matches!(
+            error,
+            OpenError::OtherInstallation {
+                store: Store::Registry,
+                ..
+            }
+        );
+        assert!(is_named, "{access:?}: {error}");
+    }
+    drop(running);
+    for folder in [&one, &other] {
+        assert!(Stores::open(&whole(folder), Access::Own).await.is_ok());
+    }
+    // A store that is lost joins again; one of another installation is refused.
+    std::fs::remove_file(one.path().join("graph.sqlite")).unwrap();
+    drop(Stores::open(&whole(&one), Access::Own).await.unwrap());
+    std::fs::copy(
+        other.path().join("graph.sqlite"),
+        one.path().join("graph.sqlite"),
+    )
+    .unwrap();
+    let error = Stores::open(&whole(&one), Access::Own).await.err().unwrap();
+    assert!(
+        error.to_string().starts_with("the graph belongs"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_new_log_beside_stores_of_another_one_needs_a_person() {
+    let [one, fresh] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let whole = Addresses::resolve(one.path(), []).unwrap();
+    drop(Stores::open(&whole, Access::Own).await.unwrap());
+    let mixed = mixed_addresses(&fresh, &one);
+    let refused = async || Stores::open(&mixed, Access::Own).await.err();
+    for _ in 0..2 {
+        let error = refused().await.unwrap();
+        assert!(matches!(error, OpenError::NewLog { .. }), "{error}");
+    }
+    let stores = Stores::open(&mixed, Access::OwnExisting).await.unwrap();
+    drop(stores.clone());
+    assert!(
+        matches!(refused().await, Some(OpenError::Store { .. })),
+        "another one has it open"
+    );
+    stores.adopt_log().await.unwrap();
+    drop(stores);
+    assert!(refused().await.is_none());
+}

@@ -27,6 +27,7 @@ mod durable;
 mod failure;
 mod fault;
 mod index;
+mod installation;
 mod lock;
 mod merge;
 mod mutex;
@@ -50,10 +51,11 @@ use std::{
 
 use async_trait::async_trait;
 use spice_core::{
-    id::{LogPosition, StreamId},
+    id::{InstallationId, LogPosition, StreamId},
     name::DatabaseName,
     port::{
         StoreResult,
+        installation::Installed,
         log::{Append, Batch, Log, Record, check_move},
     },
     time::Timestamp,
@@ -366,6 +368,22 @@ impl Log for DirectoryLog {
             return Ok(false);
         };
         self.run_blocking(move |_| found.move_checkpoint(from.0, to.0))
+            .await
+    }
+}
+
+#[async_trait]
+impl Installed for DirectoryLog {
+    async fn installation(&self) -> StoreResult<Option<InstallationId>> {
+        self.run_blocking(|inner| installation::find(&inner.root))
+            .await
+    }
+
+    async fn install(&self, id: InstallationId) -> StoreResult<InstallationId> {
+        if self.inner.lock.is_none() {
+            return Err(rejected("the directory is open for reading only"));
+        }
+        self.run_blocking(move |inner| installation::install(&inner.root, id))
             .await
     }
 }

@@ -16,10 +16,18 @@ use super::{
     checkpoint::{CHECKPOINT_FILE, CHECKPOINT_TEMPORARY},
     failure::unavailable,
     index::{Identity, Segment},
+    installation::{INSTALLATION_FILE, INSTALLATION_TEMPORARY},
     lock::LOCK_FILE,
     report::Problem,
 };
 
+/// Beside the logs.
+const OWN_FILES: [&str; 4] = [
+    LOCK_FILE,
+    INSTALLATION_FILE,
+    INSTALLATION_TEMPORARY,
+    "lost+found",
+];
 /// The prefix of an unfinished file's name.
 pub(super) const TEMPORARY: &str = ".tmp-";
 /// How often a scan is repeated while a writer is running, before its answer counts.
@@ -43,7 +51,7 @@ pub(super) fn list_streams(root: &Path) -> Result<(Vec<StreamId>, Vec<Problem>),
     let mut streams = Vec::new();
     let mut problems = Vec::new();
     for (name, kind) in list(root)? {
-        if name == LOCK_FILE || name == "lost+found" {
+        if OWN_FILES.contains(&name.as_str()) {
             continue;
         }
         match name.parse::<StreamId>() {

@@ -8,6 +8,7 @@ mod columns;
 mod database;
 mod failure;
 mod index;
+mod installation;
 mod layers;
 mod looks;
 mod lookup;

@@ -30,6 +30,7 @@ use spice_core::{
 use super::{
     anchors::keeps_anchors,
     database::{Database, Mode},
+    installation::remembers_installation,
     open::{Location, Schema},
     scopes, streams,
 };
@@ -77,6 +78,7 @@ impl SqliteRegistry {
 }
 
 keeps_anchors!(SqliteRegistry, database);
+remembers_installation!(SqliteRegistry, database);
 
 #[async_trait]
 impl LogDirectory for SqliteRegistry {

@@ -124,9 +124,10 @@ pub(crate) fn write_each<T>(
     Ok(applied)
 }
 
-/// Implements [`Sinks`](spice_core::port::sink::Sinks) and
-/// [`Anchors`](spice_core::port::registry::Anchors) for a store with a [`SinkFile`] named `file`;
-/// `$clear` removes what one sink holds.
+/// Implements [`Sinks`](spice_core::port::sink::Sinks),
+/// [`Anchors`](spice_core::port::registry::Anchors) and
+/// [`Installed`](spice_core::port::installation::Installed) for a store with a [`SinkFile`] named
+/// `file`; `$clear` removes what one sink holds.
 macro_rules! sinks_in_file {
     ($store:ty, $projection:ident, $clear:path) => {
         const _: () = {
@@ -142,6 +143,7 @@ macro_rules! sinks_in_file {
             use $crate::streams;
 
             $crate::anchors::keeps_anchors!($store, file.database);
+            $crate::installation::remembers_installation!($store, file.database);
 
             #[async_trait::async_trait]
             impl Sinks for $store {
