@@ -307,7 +307,7 @@ impl Writer {
         if let Some(scribe) = self.known(database) {
             return Ok(scribe);
         }
-        let stream = self.newest(database).await?;
+        let stream = self.find_newest(database).await?;
         if stream.is_none() && !may_create {
             return Err(database_not_found(database));
         }

@@ -70,7 +70,7 @@ impl Reading {
         let tail = self.class_tail().await?;
         let model = &self.reads.engine.model;
         let stored = model.scan_all(stream, lineage, ModelKey::CLASSES).await?;
-        let records = self.newest_of(stored, tail).into_values();
+        let records = self.pick_newest(stored, tail).into_values();
         records
             .filter_map(|entry| entry.state().map(|state| self.record(state)).transpose())
             .collect()
@@ -85,7 +85,7 @@ impl Reading {
             let mut versions = versions.into_iter().flatten();
             versions.find_map(|version| self.record(version.state))
         } else {
-            match self.newest(ModelKey::class(class)).await? {
+            match self.find_newest(ModelKey::class(class)).await? {
                 None => None,
                 Some(entry) => {
                     let state = entry.state()?;
@@ -104,7 +104,7 @@ impl Reading {
     }
 
     /// The newest visible entry of a key.
-    async fn newest(&self, key: ModelKey) -> Result<Option<ModelEntry>, StoreError> {
+    async fn find_newest(&self, key: ModelKey) -> Result<Option<ModelEntry>, StoreError> {
         let mut tail = self.class_tail().await?;
         tail.retain(|entry| entry.key == key);
         let lineage = self.view.lineage.clone();
@@ -112,11 +112,11 @@ impl Reading {
         let model = &self.reads.engine.model;
         let known = model.get(&self.view.stream, &lookup).await?;
         let stored = known.entries.into_iter().flatten().collect();
-        Ok(self.newest_of(stored, tail).into_values().next())
+        Ok(self.pick_newest(stored, tail).into_values().next())
     }
 
     /// The newest entry of each key.
-    fn newest_of(
+    fn pick_newest(
         &self,
         stored: Vec<ModelEntry>,
         tail: Vec<ModelEntry>,

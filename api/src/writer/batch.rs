@@ -12,7 +12,7 @@ use tracing::Instrument;
 use super::{
     append::Appended,
     draft::{Draft, Outcome},
-    freshness::Look,
+    freshness::Check,
     request::{Accepted, Answer, Request},
     scribe::Task,
 };
@@ -64,12 +64,12 @@ impl Task {
             self.roll_back(mark);
             return Err(error);
         }
-        // A won append is a look: nothing else was there when it was sent.
-        let look = self.freshness.begin();
+        // A won append is a check: nothing else was there when it was sent.
+        let check = self.freshness.begin();
         let span = draft.span(&self.stream);
         let append = self.append(std::mem::take(&mut draft.lines));
         match append.instrument(span).await {
-            Appended::Done => self.keep(std::mem::take(draft), &look).await,
+            Appended::Done => self.keep(std::mem::take(draft), &check).await,
             Appended::Lost => {
                 self.roll_back(mark);
                 self.is_behind = true;
@@ -145,7 +145,7 @@ impl Task {
     }
 
     /// The batch is in the log: the registry follows, the clients are answered.
-    async fn keep(&mut self, mut draft: Draft, look: &Look) {
+    async fn keep(&mut self, mut draft: Draft, check: &Check) {
         let first = draft.envelopes.first();
         let from = first.map(|first| first.position).unwrap_or_default();
         let entries = std::mem::take(&mut draft.entries);
@@ -157,7 +157,7 @@ impl Task {
             tracing::warn!(stream = %self.stream, %error, "the classes of a branch were not read");
             self.state = None;
         }
-        self.publish(look);
+        self.publish(check);
         self.answer(draft).await;
     }
 

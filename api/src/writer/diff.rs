@@ -66,7 +66,7 @@ impl Writer {
         comparison: &Comparison,
     ) -> Result<Diff, Refusal> {
         let look = self.look(database, comparison.as_of).await?;
-        let branch = live(&look, &comparison.branch)?;
+        let branch = look.branch(&comparison.branch)?;
         let (from, before, base) = look.sides(branch, comparison).await?;
         let pair = Pair {
             database,
@@ -96,7 +96,7 @@ impl Writer {
         let ports = &self.shared.ports;
         let look = Look::at(ports, &receipt.stream, receipt.last.next(), true).await?;
         let then = receipt.position.before();
-        let after = &live(&look, branch)?.lineage;
+        let after = &look.branch(branch)?.lineage;
         let before = look.branch_at(branch, then).await?;
         let before = before.ok_or_else(|| no_branch(branch))?.lineage;
         let is_same = before.own().map(generation) == after.own().map(generation);
@@ -143,7 +143,7 @@ impl Look {
                 (parent, true)
             }
         };
-        let other = live(self, &name)?;
+        let other = self.branch(&name)?;
         let base = decide::find_common(branch, other, now);
         let until = base.own().map_or(LogPosition::ZERO, |level| level.until);
         let before = if is_common {
@@ -254,7 +254,7 @@ impl Look {
             if is_same(before.as_ref(), after.as_ref()) {
                 continue;
             }
-            let (before, after) = (data(before.as_ref())?, data(after.as_ref())?);
+            let (before, after) = (read_data(before.as_ref())?, read_data(after.as_ref())?);
             let Some(aggregate) = pair.aggregate(key) else {
                 continue;
             };
@@ -277,10 +277,6 @@ impl Pair<'_> {
             }
         })
     }
-}
-
-pub(super) fn live<'a>(look: &'a Look, name: &BranchName) -> Result<&'a BranchState, Refusal> {
-    look.state.live_branch(name).ok_or_else(|| no_branch(name))
 }
 
 fn generation(level: &Level) -> BranchGeneration {
@@ -309,7 +305,7 @@ fn is_of(key: &ModelKey, class: Option<&ClassName>) -> bool {
 }
 
 /// The state of an entry; none if it is missing or deleted.
-fn data(entry: Option<&ModelEntry>) -> Result<Option<Json>, StoreError> {
+fn read_data(entry: Option<&ModelEntry>) -> Result<Option<Json>, StoreError> {
     let state = entry.map(ModelEntry::read::<AggregateState>).transpose()?;
     Ok(state.and_then(|state| state.data))
 }

@@ -31,7 +31,7 @@ pub(super) struct Freshness {
 }
 
 /// A started check of a log's end.
-pub(super) struct Look {
+pub(super) struct Check {
     pub(super) number: u64,
     at: Instant,
 }
@@ -52,8 +52,8 @@ impl Freshness {
     }
 
     /// Starts a check of the log's end.
-    pub(super) fn begin(&self) -> Look {
-        Look {
+    pub(super) fn begin(&self) -> Check {
+        Check {
             number: self.begun.fetch_add(1, Ordering::AcqRel) + 1,
             at: Instant::now(),
         }
@@ -69,12 +69,12 @@ impl Freshness {
         self.looking.lock().await
     }
 
-    /// Records that the published snapshot covers everything that was in the log when `look`
+    /// Records that the published snapshot covers everything that was in the log when `check`
     /// started.
-    pub(super) fn cover(&self, look: &Look) {
+    pub(super) fn cover(&self, check: &Check) {
         self.covered_at
-            .fetch_max(self.nanos(look.at), Ordering::AcqRel);
-        self.covered.fetch_max(look.number, Ordering::AcqRel);
+            .fetch_max(self.nanos(check.at), Ordering::AcqRel);
+        self.covered.fetch_max(check.number, Ordering::AcqRel);
     }
 
     /// Whether the snapshot covers a check that started within this time.
@@ -104,7 +104,7 @@ impl Freshness {
     }
 
     /// Returns when the tail should be read.
-    pub(super) async fn asked(&self) {
+    pub(super) async fn wait_asked(&self) {
         self.asked.notified().await;
     }
 

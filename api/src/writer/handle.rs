@@ -64,7 +64,7 @@ impl Scribe {
         if freshness.is_after(begun) {
             return Ok(());
         }
-        let look = freshness.begin();
+        let check = freshness.begin();
         let standing = self.state.borrow().clone();
         let mut end = LogPosition::MAX;
         match standing {
@@ -73,7 +73,7 @@ impl Scribe {
             Standing::Absent => {}
             Standing::Live(snapshot) => match ports.end(&snapshot.stream).await {
                 Ok(found) if found == snapshot.end => {
-                    freshness.cover(&look);
+                    freshness.cover(&check);
                     return Ok(());
                 }
                 Ok(found) if found > snapshot.end => end = found,
@@ -86,7 +86,7 @@ impl Scribe {
         let is_current = |standing: &Standing| match standing {
             Standing::Live(snapshot) if snapshot.end >= end => true,
             Standing::Failed(_) => true,
-            _ => freshness.is_after(look.number),
+            _ => freshness.is_after(check.number),
         };
         // Fails if the task has ended; the caller detects it.
         drop(self.state.wait_for(is_current).await);

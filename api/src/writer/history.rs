@@ -10,7 +10,7 @@ use spice_core::{
     port::log::missing,
 };
 
-use super::{Writer, diff::live, look::Look};
+use super::{Writer, look::Look};
 
 /// The number of commands whose positions are requested together.
 const STEP: usize = 500;
@@ -40,7 +40,7 @@ impl Writer {
         limit: usize,
     ) -> Result<History, Refusal> {
         let look = self.look(database, as_of).await?;
-        let lineage = live(&look, branch)?.lineage.at(look.last());
+        let lineage = look.branch(branch)?.lineage.at(look.last());
         let end = look.state.end();
         let mut before = before.unwrap_or(end).min(end);
         let mut commands = Vec::new();

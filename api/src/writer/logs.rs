@@ -132,7 +132,7 @@ impl Writer {
     }
 
     /// The log of a database's newest generation, existing or seen.
-    pub(super) async fn newest(
+    pub(super) async fn find_newest(
         &self,
         database: &DatabaseName,
     ) -> Result<Option<StreamId>, Refusal> {

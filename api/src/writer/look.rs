@@ -9,6 +9,7 @@ use spice_core::{
     decide::{self, Moment, Plan, Stop, WriteState},
     error::{ErrorCode, Refusal, StoreError},
     id::{LogPosition, StreamId},
+    model::BranchState,
     name::{BranchName, DatabaseName},
     ontology::Schema,
 };
@@ -19,6 +20,7 @@ use super::{
     fetch::{self, Rounds, Source},
     ports::Ports,
     reflect,
+    snapshot::no_branch,
 };
 
 /// How long the registry may take to follow the log before it is done here, and then before the
@@ -126,6 +128,12 @@ impl Look {
             }
             self.check().await?;
         }
+    }
+
+    /// A live branch, or `not_found`.
+    pub(super) fn branch(&self, name: &BranchName) -> Result<&BranchState, Refusal> {
+        let branch = self.state.live_branch(name);
+        branch.ok_or_else(|| no_branch(name))
     }
 
     /// The last visible position.

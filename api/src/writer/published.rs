@@ -28,7 +28,7 @@ impl Published {
     }
 }
 
-/// What tells a published schema from another: cheaper than to compare the classes.
+/// Identifies a published schema; cheaper than comparing the classes.
 fn identity<'a>(
     (name, schema): (&'a BranchName, &'a Arc<Schema>),
 ) -> (&'a BranchName, *const Schema) {

@@ -86,7 +86,7 @@ impl Writer {
         database: &DatabaseName,
         key: &IdempotencyKey,
     ) -> Result<Option<Receipt>, Refusal> {
-        let Some(stream) = self.newest(database).await? else {
+        let Some(stream) = self.find_newest(database).await? else {
             return Ok(None);
         };
         for id in key_ids(key, &stream) {

@@ -20,7 +20,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    freshness::{Freshness, Look},
+    freshness::{Check, Freshness},
     handle::{Scribe, Standing},
     ports::Ports,
     published::Published,
@@ -163,7 +163,7 @@ impl Task {
         let (rests_at, is_marked) = (self.rests_at(), self.marked_at.is_some());
         tokio::select! {
             biased;
-            () = self.freshness.asked() => Wake::Follow,
+            () = self.freshness.wait_asked() => Wake::Follow,
             request = queue.recv() => request.map_or(Wake::End, |it| Wake::Request(Box::new(it))),
             () = stop.cancelled() => Wake::End,
             () = self.appends.wait(), if is_open => Wake::Follow,
@@ -196,8 +196,8 @@ impl Task {
         }
     }
 
-    /// Publishes the state, which holds everything that was in the log when `look` began.
-    pub(super) fn publish(&mut self, look: &Look) {
+    /// Publishes the state, which holds everything that was in the log when `check` began.
+    pub(super) fn publish(&mut self, check: &Check) {
         let Some(state) = &self.state else { return };
         let standing = match state.database().filter(|database| database.live) {
             None => Standing::Absent,
@@ -212,10 +212,10 @@ impl Task {
                 }))
             }
         };
-        // A reader that finds the look covered must also find this state, not the one before.
+        // A reader that finds the check covered must also find this state, not the one before.
         self.standing.send_modify(|published| {
             *published = standing;
-            self.freshness.cover(look);
+            self.freshness.cover(check);
         });
     }
 

@@ -24,7 +24,7 @@ impl Task {
     /// Reads the state anew where there is none, and what another writer appended, and tells how
     /// things stand.
     pub(super) async fn settle(&mut self) -> Result<(), StoreError> {
-        let look = self.freshness.begin();
+        let check = self.freshness.begin();
         loop {
             if self.state.is_none() {
                 self.read_in_earlier_generations().await?;
@@ -46,7 +46,7 @@ impl Task {
             self.move_to(newest).await;
         }
         self.load_schemas().await?;
-        self.publish(&look);
+        self.publish(&check);
         Ok(())
     }
 

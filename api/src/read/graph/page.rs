@@ -153,7 +153,7 @@ impl<'a> Page<'a> {
 
     /// The result of a start node; none if only paths with a cycle reach the end.
     fn reach(&mut self, layers: &[Layer], start: usize) -> Option<Reach> {
-        let mut reach = all_ways(layers, start);
+        let mut reach = reach_all(layers, start);
         if !self.plan.no_cycles {
             return Some(reach);
         }
@@ -288,7 +288,7 @@ impl<'a> Page<'a> {
 }
 
 /// The complete result of a start node, layer by layer.
-fn all_ways(layers: &[Layer], start: usize) -> Reach {
+fn reach_all(layers: &[Layer], start: usize) -> Reach {
     let mut reach = Reach {
         nodes: vec![(0, start)],
         edges: Vec::new(),

@@ -110,7 +110,7 @@ fn plan_hop(
             "{} has no relationship {:?}; it has {}",
             holder.id,
             hop.predicate,
-            listed(&known)
+            join(&known)
         );
         return Err(invalid(message)
             .with("field", at("predicate"))
@@ -168,7 +168,7 @@ pub(super) fn class(schema: &Schema, field: &str, name: &str) -> Result<Arc<Clas
         let known: Vec<&str> = schema.iter().map(|class| class.id.as_str()).collect();
         let message = format!(
             "there is no class {name:?}; the classes are {}",
-            listed(&known)
+            join(&known)
         );
         invalid(message)
             .with("field", field)
@@ -216,7 +216,7 @@ pub(super) fn bounded(field: &str, value: u64, least: u64, most: u64) -> Result<
     })
 }
 
-fn listed(known: &[&str]) -> String {
+fn join(known: &[&str]) -> String {
     if known.is_empty() {
         "none".to_owned()
     } else {

@@ -122,7 +122,7 @@ impl Steady<'_> {
             for (place, item) in self.merge(page.documents, &moved, edge.as_ref()) {
                 if items.len() == limit {
                     let total = self.total(page.total, &moved).await?;
-                    return self.found(items, total, true);
+                    return self.build_page(items, total, true);
                 }
                 items.push(item);
                 self.after = Some(place);
@@ -134,7 +134,7 @@ impl Steady<'_> {
             }
             if !has_more || items.len() == limit {
                 let total = self.total(page.total, &moved).await?;
-                return self.found(items, total, has_more);
+                return self.build_page(items, total, has_more);
             }
         }
         self.after = begin;
@@ -170,10 +170,10 @@ impl Steady<'_> {
         self.search.cursor.clone_from(&page.cursor);
         let has_more = page.cursor.is_some();
         let found = Found::from(page);
-        self.found(found.items, found.total, has_more)
+        self.build_page(found.items, found.total, has_more)
     }
 
-    fn found(self, items: Vec<State>, total: u64, has_more: bool) -> Result<Found, Unlisted> {
+    fn build_page(self, items: Vec<State>, total: u64, has_more: bool) -> Result<Found, Unlisted> {
         let cursor = Cursor {
             position: self.position,
             after: self.after,
