@@ -119,7 +119,10 @@ async fn verify(options: Verify) -> anyhow::Result<ExitCode> {
     for (store, opened) in open_witnesses(&addresses).await? {
         match opened {
             Ok(opened) => witnesses.push((store.as_str(), opened)),
-            Err(error) => answers.push(describe_unreadable(store.as_str(), &error)),
+            // Its anchors cannot be compared.
+            Err(error) => answers.push(
+                json!({"store": store.as_str(), "clean": false, "message": error.to_string()}),
+            ),
         }
     }
     let log = open_log(addresses.log()).await?;
@@ -153,11 +156,6 @@ async fn verify(options: Verify) -> anyhow::Result<ExitCode> {
         format => output::document(format, &answers)?,
     }
     Ok(ExitCode::from(u8::from(!clean)))
-}
-
-/// A store whose anchors cannot be compared.
-fn describe_unreadable(store: &str, error: &StoreError) -> Value {
-    json!({"store": store, "clean": false, "message": error.to_string()})
 }
 
 fn describe_refused(stream: &StreamId, error: StoreError) -> Value {

@@ -83,13 +83,10 @@ async fn execute(command: Command) -> anyhow::Result<()> {
         }
         Command::Show { letter, output } => {
             let client = Client::new(&letter.server.server)?;
-            let DeadLetter {
-                database,
-                handler,
-                position,
-                ..
-            } = &letter;
-            let found = client.dead_letter(database, handler, *position).await?;
+            let (database, handler) = (&letter.database, &letter.handler);
+            let found = client
+                .dead_letter(database, handler, letter.position)
+                .await?;
             output::document(output.output, &found)
         }
         Command::Retry(letter) => {
@@ -97,9 +94,8 @@ async fn execute(command: Command) -> anyhow::Result<()> {
             client
                 .retry_dead_letter(&letter.database, &letter.handler, letter.position)
                 .await?;
-            Ok(output::line(
-                "applying the parked events of the aggregate again, in order",
-            )?)
+            let done = "applying the parked events of the aggregate again, in order";
+            Ok(output::line(done)?)
         }
         Command::Discard { letter, reason } => {
             let client = Client::new(&letter.server.server)?;
@@ -108,9 +104,8 @@ async fn execute(command: Command) -> anyhow::Result<()> {
             client
                 .discard_dead_letter(database, handler, letter.position, &reason, &write)
                 .await?;
-            Ok(output::line(
-                "discarded for this handler; the log records it",
-            )?)
+            let done = "discarded for this handler; the log records it";
+            Ok(output::line(done)?)
         }
     }
 }

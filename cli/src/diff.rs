@@ -3,10 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::json;
 use spice_client::{ChangeKind, Changed, Summary};
 
 use crate::{
-    output::{self, Format, value_cell, values},
+    output::{self, Format, cell, value_cell, values},
     session::Session,
     settings::OfDatabase,
 };
@@ -73,24 +74,21 @@ fn rows(changed: &Changed) -> anyhow::Result<Vec<Vec<String>>> {
         (Some(class), None) => format!("class {class}"),
         _ => changed.aggregate_id.clone(),
     };
-    let word = match changed.change {
-        ChangeKind::Added => "added",
-        ChangeKind::Modified => "modified",
-        ChangeKind::Deleted => "deleted",
-    };
+    let word = cell(&json!(changed.change));
     if changed.change != ChangeKind::Modified || changed.properties.is_empty() {
         let empty = String::new;
-        return Ok(vec![vec![word.to_owned(), what, empty(), empty(), empty()]]);
+        return Ok(vec![vec![word, what, empty(), empty(), empty()]]);
     }
     let before = values(changed.before.as_deref())?;
     let after = values(changed.after.as_deref())?;
     let row = |property: &String| {
-        let sides = [value_cell(&before, property), value_cell(&after, property)];
-        [
-            &[word.to_owned(), what.clone(), property.clone()][..],
-            &sides,
+        vec![
+            word.clone(),
+            what.clone(),
+            property.clone(),
+            value_cell(&before, property),
+            value_cell(&after, property),
         ]
-        .concat()
     };
     Ok(changed.properties.iter().map(row).collect())
 }

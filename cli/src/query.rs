@@ -93,9 +93,9 @@ fn from_file(file: &Path) -> anyhow::Result<GraphQuery> {
 async fn from_flags(session: &Session, options: &Options) -> anyhow::Result<GraphQuery> {
     let start = options.class.clone().unwrap_or_default();
     let mut hops = hop::parse_all(&options.hop)?;
-    let apart = Apart::of(&options.conditions, &hops);
-    let filters = filter(session, options, &start, &apart.start).await?;
-    for (class, texts) in &apart.hops {
+    let (of_start, of_hops) = split_conditions(&options.conditions, &hops);
+    let filters = filter(session, options, &start, &of_start).await?;
+    for (class, texts) in &of_hops {
         let filters = filter(session, options, class, texts).await?;
         for hop in hops.iter_mut().filter(|hop| hop.target_class == *class) {
             hop.target_filters.clone_from(&filters);
@@ -125,28 +125,23 @@ async fn filter(
 
 /// Conditions on the start class, and conditions on the classes of hops. They stay separate even if
 /// both are the same class.
-#[derive(Debug, Default, PartialEq)]
-struct Apart {
-    start: Vec<String>,
-    hops: BTreeMap<String, Vec<String>>,
-}
-
-impl Apart {
-    fn of(conditions: &[String], hops: &[Hop]) -> Self {
-        let mut apart = Self::default();
-        for text in conditions {
-            let of_hop = hops
-                .iter()
-                .map(|hop| &hop.target_class)
-                .find_map(|class| Some((class, text.strip_prefix(class)?.strip_prefix('.')?)));
-            let (list, condition) = match of_hop {
-                Some((class, rest)) => (apart.hops.entry(class.clone()).or_default(), rest),
-                None => (&mut apart.start, text.as_str()),
-            };
-            list.push(condition.to_owned());
-        }
-        apart
+fn split_conditions(
+    conditions: &[String],
+    hops: &[Hop],
+) -> (Vec<String>, BTreeMap<String, Vec<String>>) {
+    let (mut of_start, mut of_hops) = (Vec::new(), BTreeMap::<_, Vec<_>>::new());
+    for text in conditions {
+        let of_hop = hops
+            .iter()
+            .map(|hop| &hop.target_class)
+            .find_map(|class| Some((class, text.strip_prefix(class)?.strip_prefix('.')?)));
+        let (list, condition) = match of_hop {
+            Some((class, rest)) => (of_hops.entry(class.clone()).or_default(), rest),
+            None => (&mut of_start, text.as_str()),
+        };
+        list.push(condition.to_owned());
     }
+    (of_start, of_hops)
 }
 
 fn show(answer: &GraphAnswer, request: &GraphQuery) -> anyhow::Result<()> {
@@ -180,10 +175,10 @@ mod tests {
             "size>1",
             "Other.a=1",
         ];
-        let apart = Apart::of(&texts.map(str::to_owned), &hops);
-        assert_eq!(apart.start, ["code=h1", "size>1", "Other.a=1"]);
-        assert_eq!(apart.hops["Thing"], ["code=h2"]);
-        assert_eq!(apart.hops["State"], ["a?"]);
-        assert_eq!(apart.hops.len(), 2);
+        let (of_start, of_hops) = split_conditions(&texts.map(str::to_owned), &hops);
+        assert_eq!(of_start, ["code=h1", "size>1", "Other.a=1"]);
+        assert_eq!(of_hops["Thing"], ["code=h2"]);
+        assert_eq!(of_hops["State"], ["a?"]);
+        assert_eq!(of_hops.len(), 2);
     }
 }

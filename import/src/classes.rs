@@ -1,6 +1,6 @@
 //! The classes of a branch, with inherited members.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, iter::successors, sync::Arc};
 
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -75,18 +75,10 @@ pub fn members(
 
 /// The nearest class that declares a member.
 fn find_declaring_class(schema: &Schema, class: &Class, name: &PropertyName) -> ClassName {
-    let mut next = schema.get_declared(&class.id);
+    let parent = |class: &&Arc<Class>| schema.get_declared(class.parent()?);
     // Each class once, even if parents form a cycle.
-    for _ in 0..schema.iter_declared().count() {
-        let Some(declaring) = next else {
-            break;
-        };
-        if declaring.names().any(|own| own == name) {
-            return declaring.id.clone();
-        }
-        next = declaring
-            .parent()
-            .and_then(|parent| schema.get_declared(parent));
-    }
-    class.id.clone()
+    let mut declared =
+        successors(schema.get_declared(&class.id), parent).take(schema.iter_declared().count());
+    let declaring = declared.find(|it| it.names().any(|own| own == name));
+    declaring.map_or(&class.id, |it| &it.id).clone()
 }

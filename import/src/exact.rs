@@ -7,11 +7,16 @@ use spice_core::{
     name::PropertyName,
 };
 
-use crate::{column::Target, plan::Plan, reader::Record, reason::Reason, text::write_field};
+use crate::{
+    column::Target,
+    plan::{Plan, member},
+    reader::Record,
+    reason::Reason,
+};
 
 /// The values of a row from the column `_exact`.
 #[derive(Debug, Default)]
-pub(crate) struct Exact(Vec<(PropertyName, Json)>);
+pub(crate) struct Exact(pub(crate) Vec<(PropertyName, Json)>);
 
 impl Exact {
     /// Parses the cell. The own cell of a property that is listed here must show the same value or
@@ -30,7 +35,7 @@ impl Exact {
         })?;
         let mut found: Vec<(PropertyName, Json)> = Vec::with_capacity(values.len());
         for (key, value) in values {
-            let Some(member) = plan.member(&key) else {
+            let Some(member) = member(&plan.class, &key) else {
                 let sentence = format!("has {key:?}, which {} does not have", plan.class.id);
                 return Err(Reason::of_cell(name, "unknown_key", &sentence, text));
             };
@@ -49,13 +54,6 @@ impl Exact {
     pub(crate) fn get(&self, name: &PropertyName) -> Option<&Json> {
         let mut values = self.0.iter();
         values.find_map(|(known, value)| (known == name).then_some(value))
-    }
-
-    /// Appends the values to an open object of values.
-    pub(crate) fn write(&self, data: &mut Vec<u8>) {
-        for (name, value) in &self.0 {
-            write_field(name.as_str(), value, data);
-        }
     }
 }
 

@@ -30,15 +30,12 @@ pub(crate) struct Orders(Vec<Option<String>>);
 impl Names {
     pub(crate) fn read(class: &Class, head: &Record) -> Self {
         let names = head.fields().map(|field| trim(&show(field)).to_owned());
-        let mut unreadable = Vec::new();
-        for (index, field) in head.fields().enumerate() {
-            if std::str::from_utf8(field).is_err() {
-                unreadable.push((index, describe_unreadable(field)));
-            }
-        }
+        let fields = head.fields().enumerate();
+        let unreadable = fields.filter(|(_, field)| std::str::from_utf8(field).is_err());
+        let unreadable = unreadable.map(|(index, field)| (index, describe_unreadable(field)));
         Self {
             each: names.collect(),
-            unreadable,
+            unreadable: unreadable.collect(),
             notes: [Reserved::Line, Reserved::Reason].map(|it| it.name(class)),
             line: head.line,
         }

@@ -162,11 +162,6 @@ pub(crate) fn read_first_rows(sample: &[u8], layout: &Layout) -> Vec<Record> {
     if reader.skip_to_line(layout.head_line.unwrap_or(1)).is_err() {
         return Vec::new();
     }
-    let mut rows: Vec<Record> = std::iter::from_fn(|| next(&mut reader))
-        .take(ROWS)
-        .collect();
-    if !rows.is_empty() {
-        rows.remove(0);
-    }
-    rows
+    let rows = std::iter::from_fn(|| next(&mut reader));
+    rows.take(ROWS).skip(1).collect()
 }

@@ -102,11 +102,11 @@ pub enum Input {
 impl Format {
     /// The format that the name of a file says: NDJSON as `.ndjson` and `.jsonl`, anything else CSV.
     pub fn of_file(path: &Path) -> Self {
-        let ending = path.extension().and_then(|it| it.to_str());
-        let is_lines = ending.is_some_and(|it| {
-            it.eq_ignore_ascii_case("ndjson") || it.eq_ignore_ascii_case("jsonl")
-        });
-        if is_lines { Self::Ndjson } else { Self::Csv }
+        let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
+        match ending.to_str() {
+            Some("ndjson" | "jsonl") => Self::Ndjson,
+            _ => Self::Csv,
+        }
     }
 }
 

@@ -105,11 +105,6 @@ impl Plan {
         })
     }
 
-    /// The property or the relationship with this name or label.
-    pub(crate) fn member(&self, name: &str) -> Option<PropertyName> {
-        member(&self.class, name)
-    }
-
     /// Whether a row has a field for each column; blank fields after the last column, and missing
     /// fields of left-out columns, are allowed.
     pub(crate) fn fits(&self, record: &Record) -> bool {
@@ -233,7 +228,7 @@ fn columns(
 }
 
 /// The property or the relationship with a name, or a label in any language.
-fn member(class: &Class, wanted: &str) -> Option<PropertyName> {
+pub(crate) fn member(class: &Class, wanted: &str) -> Option<PropertyName> {
     let additional = || {
         let name = class.allows_additional_properties().then_some(wanted);
         name.and_then(|name| nfc(name).parse().ok())

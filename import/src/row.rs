@@ -40,7 +40,9 @@ impl Plan {
                 Err(reason) => reasons.push(reason),
             }
         }
-        exact.write(&mut data);
+        for (name, value) in &exact.0 {
+            write_field(name.as_str(), value, &mut data);
+        }
         if self.exact.is_some() {
             self.write_defaults(record, &exact, &mut data);
         }
@@ -159,13 +161,12 @@ impl Plan {
 
     /// The values of the row that are given as JSON instead of in their own cells.
     fn read_exact(&self, record: &Record) -> Result<Exact, Reason> {
-        match self.exact {
-            Some(column) => match self.cell(record, column)? {
-                Some(text) => Exact::read(self, record, column, text),
-                None => Ok(Exact::default()),
-            },
-            None => Ok(Exact::default()),
+        if let Some(column) = self.exact
+            && let Some(text) = self.cell(record, column)?
+        {
+            return Exact::read(self, record, column, text);
         }
+        Ok(Exact::default())
     }
 }
 

@@ -216,7 +216,7 @@ impl Import<'_> {
             Some(shown) => shown?,
             None => session.skip_wait(),
         }
-        session.finish()?;
+        session.file.remove()?;
         Ok(Outcome::Complete(session.summary()))
     }
 }

@@ -49,7 +49,7 @@ pub(crate) struct Session<'a> {
     observer: &'a mut dyn Observer,
     shape: &'a dyn Shape,
     facts: Facts,
-    file: JournalFile,
+    pub(crate) file: JournalFile,
     journal: Journal,
     rejects: Rejects,
     waiting: Waiting,
@@ -199,11 +199,6 @@ impl<'a> Session<'a> {
         if !self.options.dry_run {
             self.observer.observe(Event::WaitSkipped);
         }
-    }
-
-    /// Removes the state: nothing is left to resume.
-    pub(crate) fn finish(&self) -> Result<()> {
-        self.file.remove()
     }
 
     /// Whether rows wait for later rows.

@@ -215,21 +215,19 @@ fn check_read_columns(
     file: Option<&Path>,
     doubt: Doubt,
 ) -> Result<(), Doubt> {
-    let rows = |input| -> Result<Reader<Bytes>> {
-        let mut rows = Reader::new(input, layout.dialect, Place::START);
+    let rows = || -> Result<Reader<Bytes>> {
+        let all: Bytes = match file {
+            Some(path) => Box::new(open(path)?),
+            None => Box::new(Cursor::new(sample.to_vec())),
+        };
+        let mut rows = Reader::new(all, layout.dialect, Place::START);
         rows.skip_to_line(layout.head_line.unwrap_or(1))?;
         Ok(rows)
     };
-    let read = || -> Result<(Record, Orders, Reader<Bytes>)> {
-        let all = || -> Result<Bytes> {
-            Ok(match file {
-                Some(path) => Box::new(open(path)?),
-                None => Box::new(Cursor::new(sample.to_vec())),
-            })
-        };
-        let head = rows(all()?)?.read()?.unwrap_or_default();
+    let read = || -> Result<_> {
+        let head = rows()?.read()?.unwrap_or_default();
         let orders = Orders::read(&options.mapping, &Names::read(class, &head))?;
-        Ok((head, orders, rows(all()?)?))
+        Ok((head, orders, rows()?))
     };
     let Some((head, orders, mut rows)) = read().ok().filter(|_| doubt.is_by_bytes) else {
         return Err(doubt);

@@ -51,14 +51,7 @@ pub(crate) struct Task(BTreeMap<String, String>);
 
 impl Task {
     pub(crate) fn of(branch: &str, schema: &Schema, plan: &Plan, source: &Source) -> Self {
-        let Plan {
-            class,
-            columns,
-            identity,
-            nulls,
-            source: origin,
-            ..
-        } = plan;
+        let class = &plan.class;
         let definition: Vec<&Json> = schema
             .iter_declared()
             .filter(|it| it.id == class.id || schema.is_kind_of(&class.id, &it.id))
@@ -70,17 +63,14 @@ impl Task {
             format!("{:?}", source.fingerprint),
             source.encoding.name().to_owned(),
             format!("{:?}", source.layout),
-            format!("{columns:?}"),
-            format!("{identity:?}"),
-            format!("{nulls:?}"),
-            format!("{origin:?}"),
+            format!("{:?}", plan.columns),
+            format!("{:?}", plan.identity),
+            format!("{:?}", plan.nulls),
+            format!("{:?}", plan.source),
         ];
         let parts = PARTS.into_iter().zip(parts);
-        Self(
-            parts
-                .map(|(name, content)| (name.to_owned(), hex(content.as_bytes())))
-                .collect(),
-        )
+        let digests = parts.map(|(name, part)| (name.to_owned(), hex(part.as_bytes())));
+        Self(digests.collect())
     }
 
     /// The parts that differ in another task.

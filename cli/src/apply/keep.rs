@@ -157,18 +157,20 @@ fn log(report: &ApplyReport, reported: &mut Reported) {
     for entry in &report.entries {
         let resource = format!("{}/{}", entry.kind, entry.name);
         match &entry.applied {
-            Applied::Unchanged | Applied::Suspended => {}
             Applied::Changed(verb) => tracing::info!(%resource, verb = verb.as_str(), "applied"),
-            Applied::Waiting(reason) => {
-                if reported.is_new(format!("{resource} {reason}")) {
-                    tracing::info!(%resource, %reason, "waits");
-                }
+            Applied::Waiting(reason) if reported.is_new(format!("{resource} {reason}")) => {
+                tracing::info!(%resource, %reason, "waits");
             }
-            Applied::Failed { reason, message } => {
-                if reported.is_new(format!("{resource} {} {message}", entry.source)) {
-                    tracing::warn!(%resource, source = %entry.source, %reason, %message, "not applied");
-                }
+            Applied::Failed { reason, message }
+                if reported.is_new(format!("{resource} {} {message}", entry.source)) =>
+            {
+                tracing::warn!(%resource, source = %entry.source, %reason, %message, "not applied");
             }
+            // Nothing happened, or it was reported before.
+            Applied::Unchanged
+            | Applied::Suspended
+            | Applied::Waiting(_)
+            | Applied::Failed { .. } => {}
         }
     }
 }
