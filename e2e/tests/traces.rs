@@ -95,7 +95,7 @@ async fn terminate(server: &mut Embedded) {
 }
 
 /// The `traceparent` of the envelope at a position of the log of `shop`.
-async fn kept(server: &Embedded, position: u64) -> Value {
+async fn read_traceparent(server: &Embedded, position: u64) -> Value {
     let directory = server.directory().to_str().unwrap();
     let from = position.to_string();
     let arguments = ["log", "cat", "--data-dir", directory, "shop"];
@@ -164,7 +164,7 @@ async fn a_trace_goes_from_the_request_through_the_log_to_the_workers() {
     }
     assert_eq!(collector.resources("service.name"), ["spice"]);
     let own = format!("00-{TRACE}-{}-01", hex(&command.span_id));
-    assert_eq!(kept(&server, traced).await, own);
+    assert_eq!(read_traceparent(&server, traced).await, own);
 }
 
 #[tokio::test]
@@ -197,7 +197,7 @@ async fn a_disabled_sdk_exports_nothing_and_keeps_the_traceparent_of_the_request
     let position = create(&server, "a", Some(&given)).await;
     terminate(&mut server).await;
     assert_eq!(collector.requests().borrow().count, 0);
-    assert_eq!(kept(&server, position).await, given);
+    assert_eq!(read_traceparent(&server, position).await, given);
 }
 
 #[tokio::test]

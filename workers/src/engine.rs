@@ -83,7 +83,7 @@ impl Engine {
                     End::Sealed
                 }
                 Halt::Refused(error) | Halt::Damaged(error) => {
-                    self.reporter.damaged(error.to_string());
+                    self.reporter.report_damage(error.to_string());
                     return Err(error);
                 }
                 Halt::LookAgain(reason) => {
@@ -142,7 +142,7 @@ impl Engine {
         self.check_end(patience, sink.position.max(worked)).await?;
         let position = sink.position.min(worked);
         let seen = self.check_sink(patience, sink).await?;
-        self.reporter.running(position);
+        self.reporter.report_running(position);
         let place = (position, worked);
         let mut session = Session::new(self, patience, place, seen);
         session.load_letters(&sinks).await?;

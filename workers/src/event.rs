@@ -85,7 +85,7 @@ pub struct BadData {
 
 impl BadData {
     /// The answer of a store to which the event cannot be applied.
-    pub(crate) fn refused_by(&self, store: Store) -> StoreError {
+    pub(crate) fn to_refusal(&self, store: Store) -> StoreError {
         StoreError::Rejected {
             store,
             reason: self.to_string(),

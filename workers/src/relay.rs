@@ -108,7 +108,7 @@ impl Relay {
     }
 
     #[must_use]
-    pub(crate) fn told_by(mut self, reporter: Reporter) -> Self {
+    pub(crate) fn report_to(mut self, reporter: Reporter) -> Self {
         self.reporter = reporter;
         self
     }
@@ -134,7 +134,7 @@ impl Relay {
                 Halt::Sealed => break End::Sealed,
                 Halt::Idle | Halt::Gone => break End::Idle,
                 Halt::Refused(error) | Halt::Damaged(error) => {
-                    self.reporter.damaged(error.to_string());
+                    self.reporter.report_damage(error.to_string());
                     return Err(error);
                 }
                 Halt::LookAgain(reason) => {
@@ -158,7 +158,7 @@ impl Relay {
             Ok(start) => start,
             Err(halt) => return halt,
         };
-        self.reporter.running(start);
+        self.reporter.report_running(start);
         let mut place = Place {
             position: start,
             head: ChainHead::at(&self.stream, start).with_guards(self.config.guards),
@@ -180,7 +180,7 @@ impl Relay {
         let moved = patience.attempt(|| self.log.move_checkpoint(&self.stream, from, to));
         match moved.await {
             Ok(true) => halt,
-            Ok(false) => moved_by_another(),
+            Ok(false) => lose_checkpoint(),
             Err(stopped) => stopped,
         }
     }
@@ -219,7 +219,7 @@ impl Relay {
             .await?;
         place.position = place.position.plus(records.len() as u64);
         self.reporter.count_batch();
-        self.reporter.running(place.position);
+        self.reporter.report_running(place.position);
         self.save_when_due(place).await?;
         match records.last() {
             Some(last) if is_seal(last, &self.stream) => Err(Halt::Sealed),
@@ -286,7 +286,7 @@ impl Relay {
         let (from, to) = (place.saved, place.position);
         match self.log.move_checkpoint(&self.stream, from, to).await {
             Ok(true) => place.saved = to,
-            Ok(false) => return Err(moved_by_another()),
+            Ok(false) => return Err(lose_checkpoint()),
             Err(error) => {
                 tracing::warn!(%error, stream = %self.stream, "cannot write the checkpoint");
             }
@@ -295,6 +295,6 @@ impl Relay {
     }
 }
 
-fn moved_by_another() -> Halt {
+fn lose_checkpoint() -> Halt {
     Halt::LookAgain("another relay moved the checkpoint".to_owned())
 }

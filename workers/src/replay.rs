@@ -49,7 +49,7 @@ pub async fn replay(
         abandon(sources, hints, projection, stream).await?;
         return Ok(Replayed::Differs(Box::new(report)));
     }
-    let refused = newly_refused(sources, projection, stream, &shadow).await?;
+    let refused = find_newly_refused(sources, projection, stream, &shadow).await?;
     if !refused.is_empty() {
         abandon(sources, hints, projection, stream).await?;
         return Ok(Replayed::Refuses(refused));
@@ -113,7 +113,7 @@ async fn drop_all(
 }
 
 /// Positions that the shadow has parked but the live sink has not.
-async fn newly_refused(
+async fn find_newly_refused(
     sources: Sources<'_>,
     projection: Projection,
     stream: &StreamId,

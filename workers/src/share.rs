@@ -90,7 +90,7 @@ impl Share {
             self.evicts = false;
         }
         self.wanted = falling_to(owner, &owners).collect();
-        let asked: BTreeSet<Bucket> = self.wanted.union(&self.held_buckets()).copied().collect();
+        let asked: BTreeSet<Bucket> = self.wanted.union(&self.list_held()).copied().collect();
         let asked: Vec<Bucket> = asked.into_iter().collect();
         let leases = self
             .registry
@@ -138,7 +138,7 @@ impl Share {
 
     /// Returns the time until the next round.
     pub(crate) fn pause(&self) -> Duration {
-        let settled = self.held_buckets() == self.wanted && !self.wanted.is_empty();
+        let settled = self.list_held() == self.wanted && !self.wanted.is_empty();
         if settled {
             self.config.heartbeat
         } else {
@@ -147,11 +147,11 @@ impl Share {
     }
 
     /// How many leases are held.
-    pub(crate) fn held(&self) -> usize {
+    pub(crate) fn count_held(&self) -> usize {
         self.held.len()
     }
 
-    fn held_buckets(&self) -> BTreeSet<Bucket> {
+    fn list_held(&self) -> BTreeSet<Bucket> {
         self.held.keys().copied().collect()
     }
 }

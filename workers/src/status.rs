@@ -119,12 +119,12 @@ impl Reporter {
         });
     }
 
-    pub(crate) fn running(&self, position: LogPosition) {
+    pub(crate) fn report_running(&self, position: LogPosition) {
         self.at(WorkerState::Running, position);
     }
 
     /// Reports that there is nothing to do: for good if the log is finished.
-    pub(crate) fn rest(&self, position: LogPosition, is_finished: bool) {
+    pub(crate) fn report_rest(&self, position: LogPosition, is_finished: bool) {
         let state = if is_finished {
             WorkerState::Ended
         } else {
@@ -142,7 +142,7 @@ impl Reporter {
         });
     }
 
-    pub(crate) fn paused(&self, reason: String, retries: u32) {
+    pub(crate) fn report_pause(&self, reason: String, retries: u32) {
         self.retries.fetch_add(1, Ordering::Relaxed);
         let now = self.clock.now();
         self.sender.send_modify(|status| {
@@ -158,7 +158,7 @@ impl Reporter {
         });
     }
 
-    pub(crate) fn damaged(&self, reason: String) {
+    pub(crate) fn report_damage(&self, reason: String) {
         let since = self.clock.now();
         self.set(WorkerState::Damaged { reason, since });
     }

@@ -71,7 +71,7 @@ async fn verify_into(
     for branch in &expected.branches {
         reader.each(*branch, |item| found.add(&item)).await?;
     }
-    let dirty = expected.buckets().differing(&found);
+    let dirty = expected.buckets().find_differing(&found);
     if dirty.is_empty() {
         return Ok(());
     }

@@ -205,7 +205,11 @@ fn facts(log: &[Envelope]) -> Vec<Fact> {
 }
 
 /// Returns what a lineage shows of an instance: the newest version on the first layer that has one.
-fn shown<'a>(facts: &'a [Fact], lineage: &Lineage, instance: &InstanceRef) -> Option<&'a Fact> {
+fn find_shown<'a>(
+    facts: &'a [Fact],
+    lineage: &Lineage,
+    instance: &InstanceRef,
+) -> Option<&'a Fact> {
     let entity = Entity::Instance(instance.clone());
     lineage.levels().iter().find_map(|level| {
         facts.iter().rev().find(|fact| {
@@ -218,7 +222,7 @@ fn shown<'a>(facts: &'a [Fact], lineage: &Lineage, instance: &InstanceRef) -> Op
 type Kept = (BranchGeneration, Entity, RangeInclusive<LogPosition>);
 
 /// The superseded versions with a live branch point in their range.
-fn kept(facts: &[Fact], desk: &Desk) -> Vec<Kept> {
+fn list_kept(facts: &[Fact], desk: &Desk) -> Vec<Kept> {
     let mut kept = Vec::new();
     for (index, fact) in facts.iter().enumerate() {
         let mut later = facts[index + 1..].iter();
@@ -249,7 +253,7 @@ async fn all(documents: &dyn Documents, desk: &Desk) -> Vec<Document> {
 }
 
 /// The superseded versions that are stored.
-async fn superseded(world: &World, desk: &Desk) -> Vec<Kept> {
+async fn list_superseded(world: &World, desk: &Desk) -> Vec<Kept> {
     let stored = all(&*world.documents, desk).await;
     let superseded = stored.iter().filter_map(|document| {
         let range = document.state.position..=document.until()?;
@@ -263,8 +267,8 @@ async fn check(world: &World, desk: &Desk) {
     for branch in desk.state.live_branches() {
         check_view(world, branch, &facts).await;
     }
-    let mut superseded = superseded(world, desk).await;
-    let mut expected = kept(&facts, desk);
+    let mut superseded = list_superseded(world, desk).await;
+    let mut expected = list_kept(&facts, desk);
     for kept in [&mut superseded, &mut expected] {
         kept.sort_by_key(|(branch, entity, range)| (*branch, entity.clone(), *range.start()));
     }
@@ -279,7 +283,7 @@ async fn check_view(world: &World, branch: &BranchState, facts: &[Fact]) {
     let instances: Vec<_> = (0..INSTANCES).map(instance).collect();
     let facts = instances
         .iter()
-        .map(|one| shown(facts, &branch.lineage, one));
+        .map(|one| find_shown(facts, &branch.lineage, one));
     let expected: Vec<_> = facts.map(Option::<&Fact>::cloned).collect();
     let found = world.documents.get(&view, &instances).await.unwrap();
     let found: Vec<_> = found.into_iter().map(|found| found.map(of)).collect();
@@ -424,14 +428,14 @@ async fn a_branch_from_before_a_rebase_shows_what_the_former_base_shows() {
     let point = desk.end();
     deliver(&world, &desk, 0).await;
     check(&world, &desk).await;
-    assert_eq!(superseded(&world, &desk).await, []);
+    assert_eq!(list_superseded(&world, &desk).await, []);
     let back = desk.log.iter().rev().position(|envelope| {
         envelope.event_type == spice_core::envelope::EventType::RebaseBranchRequested
     });
     play(&mut desk, &Step::Fork(first, back.unwrap() as u64 + 1));
     deliver(&world, &desk, usize::try_from(point.0).unwrap()).await;
     check(&world, &desk).await;
-    let kept = superseded(&world, &desk).await;
+    let kept = list_superseded(&world, &desk).await;
     assert!(kept.iter().any(|(branch, ..)| *branch == main), "{kept:?}");
     check_rebuild(&world, &desk).await;
 }

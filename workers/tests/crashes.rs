@@ -157,8 +157,8 @@ async fn ask_retry(world: &World) {
 
 async fn finish(world: &World, handler: &Arc<FaultyHandler>) -> Ending {
     let running = world.start(handler, "one");
-    world.caught_up(handler).await;
-    world.retries_done().await;
+    world.wait_for(handler).await;
+    world.wait_for_retries().await;
     running.stop().await;
     ending(world).await
 }

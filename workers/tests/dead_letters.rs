@@ -15,7 +15,7 @@ use support::{FaultyHandler, World, config, entity};
 const HANDLER: &str = "instance_worker";
 
 /// Three events of `a` (the second is poison), with some of other aggregates in between.
-fn poisoned() -> (World, Arc<FaultyHandler>, [u64; 3]) {
+fn set_up_poison() -> (World, Arc<FaultyHandler>, [u64; 3]) {
     let world = World::new();
     let first = world.story.put("a", json!({"n": 1}));
     world.story.put("b", json!({"n": 1}));
@@ -35,7 +35,7 @@ async fn ask_retry(world: &World, id: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn poison_parks_its_aggregate_only() {
-    let (world, handler, [_, poison, follower]) = poisoned();
+    let (world, handler, [_, poison, follower]) = set_up_poison();
     world.run_through(&handler).await;
     assert_eq!(world.graph_sequence("a").await, Some(1));
     assert_eq!(world.graph_sequence("b").await, Some(2));
@@ -66,8 +66,8 @@ async fn poison_parks_its_aggregate_only() {
 async fn an_event_whose_data_cannot_be_read_is_parked_in_the_sinks_that_need_it() {
     let world = World::new();
     world.story.put("a", json!({"n": 1}));
-    let event = world.story.unreadable("a");
-    let branch = world.story.unreadable_branch("trial");
+    let event = world.story.put_unreadable("a");
+    let branch = world.story.put_unreadable_branch("trial");
     world.story.put("b", json!({"n": 1}));
     let graph =
         format!("graph refused: cannot read the data of INSTANCE_UPDATED at position {event}: ");
@@ -90,7 +90,7 @@ async fn an_event_whose_data_cannot_be_read_is_parked_in_the_sinks_that_need_it(
 
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_refuses_whole_calls_gets_events_one_by_one() {
-    let (world, handler, [_, poison, follower]) = poisoned();
+    let (world, handler, [_, poison, follower]) = set_up_poison();
     handler.with(|faults| faults.refuse_calls = true);
     world.run_through(&handler).await;
     assert_eq!(world.graph_sequence("a").await, Some(1));
@@ -102,7 +102,7 @@ async fn a_sink_that_refuses_whole_calls_gets_events_one_by_one() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_a_later_try_accepts_is_not_parked() {
-    let (world, handler, _) = poisoned();
+    let (world, handler, _) = set_up_poison();
     handler.with(|faults| faults.gives_in_after = Some(3));
     world.run_through(&handler).await;
     assert_eq!(handler.with(|faults| faults.refusals.len()), 3);
@@ -112,7 +112,7 @@ async fn an_event_that_a_later_try_accepts_is_not_parked() {
 
 #[tokio::test(start_paused = true)]
 async fn parked_aggregates_stay_parked_over_a_restart() {
-    let (world, handler, [_, poison, follower]) = poisoned();
+    let (world, handler, [_, poison, follower]) = set_up_poison();
     world.run_through(&handler).await;
     let late = world.story.put("a", json!({"n": 4}));
     world.story.put("b", json!({"n": 3}));
@@ -127,14 +127,14 @@ async fn parked_aggregates_stay_parked_over_a_restart() {
 #[tokio::test(start_paused = true)]
 async fn a_busy_engine_carries_out_a_retry_with_and_without_a_hint() {
     for hinted in [true, false] {
-        let (world, handler, _) = poisoned();
+        let (world, handler, _) = set_up_poison();
         let look_again = Duration::from_secs(if hinted { 3_600 } else { 1 });
         let config = EngineConfig {
             look_again,
             ..config()
         };
         let running = world.start_as(&handler, "one", config);
-        world.caught_up(&handler).await;
+        world.wait_for(&handler).await;
         handler.with(|faults| faults.refuse.clear());
         let busy = async {
             for number in 2.. {
@@ -148,7 +148,7 @@ async fn a_busy_engine_carries_out_a_retry_with_and_without_a_hint() {
             if hinted {
                 world.request();
             }
-            world.retries_done().await;
+            world.wait_for_retries().await;
         };
         tokio::select! {
             () = busy => {}
@@ -161,11 +161,11 @@ async fn a_busy_engine_carries_out_a_retry_with_and_without_a_hint() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_drains_in_order() {
-    let (world, handler, [_, poison, follower]) = poisoned();
+    let (world, handler, [_, poison, follower]) = set_up_poison();
     let running = world.start(&handler, "one");
-    world.caught_up(&handler).await;
+    world.wait_for(&handler).await;
     ask_retry(&world, "a").await;
-    world.retries_done().await;
+    world.wait_for_retries().await;
     let attempts: Vec<u32> = world.letters().await.into_iter().map(|it| it.2).collect();
     assert_eq!(
         attempts,
@@ -175,10 +175,10 @@ async fn a_retry_drains_in_order() {
     assert_eq!(world.graph_sequence("a").await, Some(1));
 
     handler.with(|faults| faults.refuse.clear());
-    let before = handler.applied().len();
+    let before = handler.list_applied().len();
     ask_retry(&world, "a").await;
-    world.retries_done().await;
-    assert_eq!(handler.applied()[before..], [poison, follower]);
+    world.wait_for_retries().await;
+    assert_eq!(handler.list_applied()[before..], [poison, follower]);
     assert!(world.letters().await.is_empty());
     assert_eq!(world.graph_sequence("a").await, Some(3));
     for position in [poison, follower] {
@@ -189,7 +189,7 @@ async fn a_retry_drains_in_order() {
     }
     world.story.put("a", json!({"n": 4}));
     world.deliver().await;
-    world.caught_up(&handler).await;
+    world.wait_for(&handler).await;
     assert_eq!(
         world.graph_sequence("a").await,
         Some(4),
@@ -200,12 +200,12 @@ async fn a_retry_drains_in_order() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_requested_while_no_worker_ran_is_carried_out() {
-    let (world, handler, _) = poisoned();
+    let (world, handler, _) = set_up_poison();
     world.run_through(&handler).await;
     ask_retry(&world, "a").await;
     let healthy = world.graph_handler();
     let running = world.start(&healthy, "two");
-    world.retries_done().await;
+    world.wait_for_retries().await;
     assert!(world.letters().await.is_empty());
     assert_eq!(world.graph_sequence("a").await, Some(3));
     running.stop().await;
@@ -213,16 +213,16 @@ async fn a_retry_requested_while_no_worker_ran_is_carried_out() {
 
 #[tokio::test(start_paused = true)]
 async fn a_discard_skips_one_event_in_one_sink() {
-    let (world, handler, [_, poison, follower]) = poisoned();
+    let (world, handler, [_, poison, follower]) = set_up_poison();
     let running = world.start(&handler, "one");
-    world.caught_up(&handler).await;
+    world.wait_for(&handler).await;
     world.story.discard(HANDLER, poison);
     world.story.put("a", json!({"n": 4}));
     world.deliver().await;
-    world.caught_up(&handler).await;
+    world.wait_for(&handler).await;
     assert!(world.letters().await.is_empty());
     assert_eq!(world.graph_sequence("a").await, Some(4));
-    let applied = handler.applied();
+    let applied = handler.list_applied();
     assert!(applied.contains(&follower));
     assert!(!applied.contains(&poison));
     let rows = world
@@ -234,7 +234,7 @@ async fn a_discard_skips_one_event_in_one_sink() {
 
 #[tokio::test(start_paused = true)]
 async fn a_discard_of_a_later_event_leaves_the_rest_parked() {
-    let (world, handler, [_, poison, follower]) = poisoned();
+    let (world, handler, [_, poison, follower]) = set_up_poison();
     let late = world.story.put("a", json!({"n": 4}));
     world.story.discard(HANDLER, follower);
     world.run_through(&handler).await;
@@ -245,7 +245,7 @@ async fn a_discard_of_a_later_event_leaves_the_rest_parked() {
 
 #[tokio::test(start_paused = true)]
 async fn a_discard_is_repeated_when_a_sink_is_filled_again() {
-    let (world, handler, [_, poison, _]) = poisoned();
+    let (world, handler, [_, poison, _]) = set_up_poison();
     world.story.discard(HANDLER, poison);
     world.story.put("a", json!({"n": 4}));
     world.run_through(&handler).await;
@@ -254,12 +254,12 @@ async fn a_discard_is_repeated_when_a_sink_is_filled_again() {
     world.run_through(&handler).await;
     assert_eq!(world.versions().await, before);
     assert!(world.letters().await.is_empty());
-    assert!(!handler.applied().contains(&poison));
+    assert!(!handler.list_applied().contains(&poison));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refilled_sink_decides_old_letters_again() {
-    let (world, handler, _) = poisoned();
+    let (world, handler, _) = set_up_poison();
     world.run_through(&handler).await;
     assert_eq!(world.letters().await.len(), 2);
     world.wipe(handler.sinks()).await;

@@ -38,8 +38,8 @@ async fn every_event_has_one_effect_and_one_record() {
     world.project().await;
     let graph = world.graph_handler();
     let documents = world.documents_handler();
-    assert_eq!(world.worked(&graph).await, world.story.end());
-    assert_eq!(world.worked(&documents).await, world.story.end());
+    assert_eq!(world.find_recorded(&graph).await, world.story.end());
+    assert_eq!(world.find_recorded(&documents).await, world.story.end());
     assert_eq!(world.graph_sequence("p3").await, Some(3));
     let shelf = world.shelf().await;
     let deleted = shelf
@@ -79,7 +79,7 @@ async fn references_are_found_by_their_shape() {
 }
 
 /// An instance on `main` that was changed after two branches were created.
-async fn superseded() -> (World, [BranchGeneration; 2]) {
+async fn set_up_superseded() -> (World, [BranchGeneration; 2]) {
     let world = World::new();
     world.story.put("a", json!({"name": "old"}));
     let branches = ["what-if", "another"].map(|name| world.story.branch(name));
@@ -96,9 +96,9 @@ fn until(documents: &[Document]) -> Vec<Option<LogPosition>> {
 
 #[tokio::test(start_paused = true)]
 async fn a_superseded_version_is_kept_once_for_all_branches_that_show_it() {
-    let (world, branches) = superseded().await;
+    let (world, branches) = set_up_superseded().await;
     for branch in branches {
-        let shown = world.shown_on(branch, "a").await.unwrap();
+        let shown = world.read_on(branch, "a").await.unwrap();
         assert_eq!(shown.state.sequence.0, 1);
         assert_eq!(shown.state.data.unwrap().as_str(), r#"{"name":"old"}"#);
     }
@@ -116,7 +116,7 @@ async fn a_superseded_version_is_kept_once_for_all_branches_that_show_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_superseded_version_arrives_even_when_the_event_itself_is_stale() {
-    let (world, _) = superseded().await;
+    let (world, _) = set_up_superseded().await;
     let handler = world.documents_handler();
     let main = BranchGeneration::MAIN;
     let sink = handler.sinks().sink(world.stream()).await.unwrap();
@@ -145,7 +145,7 @@ async fn gaps_repeats_and_disorder_change_nothing() {
     let (world, bus) = with_script();
     let handler = world.graph_handler();
     let running = world.start(&handler, "one");
-    world.caught_up(&handler).await;
+    world.wait_for(&handler).await;
     world.story.tell();
     let records = world.records();
     let pick = |positions: &[usize]| -> Vec<Record> {
@@ -155,8 +155,8 @@ async fn gaps_repeats_and_disorder_change_nothing() {
     bus.deliver(Ok(pick(&[9, 8])));
     bus.deliver(Ok(pick(&[4, 5, 1])));
     bus.deliver(Ok(pick(&[records.len() - 1])));
-    world.caught_up(&handler).await;
-    let applied = handler.applied();
+    world.wait_for(&handler).await;
+    let applied = handler.list_applied();
     let mut once = applied.clone();
     once.dedup();
     assert!(applied.is_sorted(), "{applied:?}");
@@ -174,7 +174,7 @@ async fn a_delivery_that_differs_from_the_log_is_ignored() {
     let (world, bus) = with_script();
     let handler = world.graph_handler();
     let mut running = world.start(&handler, "one");
-    world.caught_up(&handler).await;
+    world.wait_for(&handler).await;
     world.story.put("a", json!({"n": 1}));
     let other = StreamId::first("demo".parse().unwrap()).next();
     let foreign = Story::of(MemoryLog::new(), LocalHints::new(), other.clone());
@@ -188,7 +188,7 @@ async fn a_delivery_that_differs_from_the_log_is_ignored() {
         as_record(2, ghost),
         as_record(1, "{torn".to_owned()),
     ]));
-    world.caught_up(&handler).await;
+    world.wait_for(&handler).await;
     assert_eq!(world.graph_sequence("ghost").await, None);
     assert_eq!(world.graph_sequence("a").await, Some(1));
     running.until(|state| *state == WorkerState::Running).await;
@@ -203,7 +203,7 @@ async fn records_of_another_generation_are_dropped() {
         config.guards = guards;
         let handler = world.graph_handler();
         let running = world.start_as(&handler, "one", config);
-        world.caught_up(&handler).await;
+        world.wait_for(&handler).await;
         let earlier = StreamId::first("demo".parse().unwrap()).next();
         let foreign = Story::of(MemoryLog::new(), LocalHints::new(), earlier);
         let ghost = foreign.put_bulk("ghost", json!({"n": 1}), false);
@@ -224,14 +224,14 @@ async fn a_worker_rejoins_a_lost_bus_and_the_log_fills_the_gap() {
     let (world, bus) = with_script();
     let handler = world.graph_handler();
     let running = world.start(&handler, "one");
-    world.caught_up(&handler).await;
+    world.wait_for(&handler).await;
     world.story.put("a", json!({"n": 1}));
     let lost = StoreError::Unavailable {
         store: Store::Bus,
         reason: "connection reset".to_owned(),
     };
     bus.deliver(Err(lost));
-    world.caught_up(&handler).await;
+    world.wait_for(&handler).await;
     assert_eq!(world.graph_sequence("a").await, Some(1));
     assert_eq!(*bus.subscriptions.lock().unwrap(), 2);
     running.stop().await;
@@ -270,9 +270,9 @@ async fn an_unavailable_store_pauses_the_worker_and_nothing_is_lost() {
         panic!("{state:?}");
     };
     assert!(reason.contains("away"), "{reason}");
-    assert_eq!(world.worked(&handler).await, 0);
+    assert_eq!(world.find_recorded(&handler).await, 0);
     handler.with(|faults| faults.away = false);
-    world.caught_up(&handler).await;
+    world.wait_for(&handler).await;
     running.until(|state| *state == WorkerState::Running).await;
     assert!(
         world.letters().await.is_empty(),
@@ -390,7 +390,7 @@ async fn deliveries_must_follow_the_chain() {
         world.chain(None);
         let handler = world.graph_handler();
         let running = world.start(&handler, "one");
-        world.caught_up(&handler).await;
+        world.wait_for(&handler).await;
         let before = handler.sinks().sink(world.stream()).await.unwrap().position;
         for name in ["a", "b", "c"] {
             world.story.put(name, json!({"n": 1}));
@@ -429,7 +429,7 @@ async fn a_sink_remembers_the_chain_that_it_was_filled_from() {
             world.story.put(name, json!({"n": 1}));
             world.chain(None);
             world.deliver().await;
-            world.caught_up(&handler).await;
+            world.wait_for(&handler).await;
             let sink = handler.sinks().sink(world.stream()).await.unwrap();
             assert_eq!(sink.anchor, world.head().anchor());
         }

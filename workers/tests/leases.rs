@@ -29,15 +29,15 @@ async fn a_zombie_can_neither_record_nor_do_harm() {
     world.clock.advance(LEASE);
     let heir = world.graph_handler();
     let working = world.start(&heir, "heir");
-    world.caught_up(&heir).await;
+    world.wait_for(&heir).await;
     world.story.put("a", json!({"n": 2}));
     world.deliver().await;
-    world.caught_up(&heir).await;
-    let worked = world.worked(&heir).await;
+    world.wait_for(&heir).await;
+    let worked = world.find_recorded(&heir).await;
     let is_fenced = |state: &WorkerState| matches!(state, WorkerState::Paused { reason, .. } if reason.contains("no longer holds"));
     sleeping.until(is_fenced).await;
-    assert!(!zombie.applied().is_empty(), "it woke and wrote");
-    assert_eq!(world.worked(&heir).await, worked);
+    assert!(!zombie.list_applied().is_empty(), "it woke and wrote");
+    assert_eq!(world.find_recorded(&heir).await, worked);
     assert_eq!(world.graph_sequence("a").await, Some(2));
     working.stop().await;
     sleeping.stop().await;
@@ -49,7 +49,7 @@ async fn a_restart_begins_at_the_lower_position_of_sink_and_registry() {
     world.story.put("a", json!({"n": 1}));
     let handler = world.graph_handler();
     world.run_through(&handler).await;
-    let recorded = world.worked(&handler).await;
+    let recorded = world.find_recorded(&handler).await;
     world.story.put("b", json!({"n": 1}));
     let crashing = world.graph_handler();
     crashing.with(|faults| faults.hang = true);
@@ -58,16 +58,16 @@ async fn a_restart_begins_at_the_lower_position_of_sink_and_registry() {
     crashed.task.abort();
     let sink = handler.sinks().sink(world.stream()).await.unwrap().position;
     assert!(sink.0 > recorded, "applied, not recorded");
-    assert_eq!(world.worked(&handler).await, recorded);
+    assert_eq!(world.find_recorded(&handler).await, recorded);
 
     let again = world.graph_handler();
     world.run_through(&again).await;
     assert_eq!(
-        again.applied(),
+        again.list_applied(),
         [world.story.end() - 1],
         "from the registry's position"
     );
-    assert_eq!(world.worked(&again).await, world.story.end());
+    assert_eq!(world.find_recorded(&again).await, world.story.end());
 }
 
 /// Records ten positions that the sink does not have.
@@ -93,11 +93,11 @@ async fn a_sink_that_lost_its_last_batches_gets_them_again() {
     record_ahead(&world, &handler).await;
     world.run_through(&handler).await;
     assert_eq!(
-        handler.applied().first(),
+        handler.list_applied().first(),
         Some(&2),
         "from the sink's position"
     );
-    assert_eq!(world.worked(&handler).await, world.story.end());
+    assert_eq!(world.find_recorded(&handler).await, world.story.end());
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,7 +112,7 @@ async fn a_wiped_registry_is_refilled_without_a_second_effect() {
     assert_eq!(world.versions().await, versions);
     assert_eq!(world.shelf().await, shelf);
     assert_eq!(
-        world.worked(&world.graph_handler()).await,
+        world.find_recorded(&world.graph_handler()).await,
         world.story.end()
     );
 }
@@ -123,7 +123,7 @@ async fn the_engine_of_a_sink_that_is_gone_ends() {
     world.story.tell();
     let graph = world.graph_handler();
     let running = world.start(&graph, "one");
-    world.caught_up(&graph).await;
+    world.wait_for(&graph).await;
     world.wipe(&*world.graph).await;
     world.story.put("a", json!({"n": 1}));
     world.deliver().await;
@@ -142,7 +142,7 @@ async fn a_sealed_log_is_finished() {
     let handler = world.graph_handler();
     let running = world.start(&handler, "one");
     assert_eq!(within(running.task).await.unwrap().unwrap(), End::Sealed);
-    assert_eq!(world.worked(&handler).await, world.story.end());
+    assert_eq!(world.find_recorded(&handler).await, world.story.end());
     let again = world.start(&handler, "one");
     assert_eq!(within(again.task).await.unwrap().unwrap(), End::Sealed);
 }

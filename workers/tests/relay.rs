@@ -41,7 +41,7 @@ fn relay(world: &World, bus: &Arc<ScriptBus>, batch: usize) -> Relay {
     )
 }
 
-async fn published(bus: &ScriptBus, count: usize) -> Vec<u64> {
+async fn wait_published(bus: &ScriptBus, count: usize) -> Vec<u64> {
     for _ in 0..100_000 {
         let published = bus.published.lock().unwrap().clone();
         if published.len() >= count {
@@ -65,10 +65,10 @@ async fn the_log_is_copied_in_order_and_followed() {
     let token = CancellationToken::new();
     let task = tokio::spawn(relay.run(token.clone()));
     let end = world.story.end();
-    let first = published(&bus, usize::try_from(end).unwrap()).await;
+    let first = wait_published(&bus, usize::try_from(end).unwrap()).await;
     assert_eq!(first, (0..end).collect::<Vec<_>>());
     world.story.put("late", json!({"n": 1}));
-    let all = published(&bus, usize::try_from(end + 2).unwrap()).await;
+    let all = wait_published(&bus, usize::try_from(end + 2).unwrap()).await;
     assert_eq!(all, (0..end + 2).collect::<Vec<_>>());
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(
@@ -98,7 +98,7 @@ async fn the_relay_waits_for_an_unavailable_bus_and_skips_nothing() {
     assert_eq!(checkpoint(&world).await, 0, "nothing is confirmed yet");
     let end = world.story.end();
     let times = 3 * usize::try_from(end).unwrap();
-    let published = published(&bus, times).await;
+    let published = wait_published(&bus, times).await;
     let last = &published[published.len() - usize::try_from(end).unwrap()..];
     assert_eq!(last, (0..end).collect::<Vec<_>>(), "the same batch, whole");
     token.cancel();

@@ -176,7 +176,7 @@ async fn a_continuous_reader_sees_no_missing_and_no_wrong_answer() {
     world.story.put("hot", json!({"n": 0}));
     let workers = Workers::start(world.ports(), WorkersConfig::default());
     for handler in [world.graph_handler(), world.documents_handler()] {
-        world.caught_up(&handler).await;
+        world.wait_for(&handler).await;
     }
     let stop = Arc::new(AtomicBool::new(false));
     let view = View {
@@ -206,7 +206,7 @@ async fn a_continuous_reader_sees_no_missing_and_no_wrong_answer() {
         assert_eq!(roles(&world, projection).await, [SinkRole::Live]);
     }
     for handler in [world.graph_handler(), world.documents_handler()] {
-        world.caught_up(&handler).await;
+        world.wait_for(&handler).await;
     }
     let report = verify(world.sources(), world.stream()).await.unwrap();
     assert!(report.differences.is_empty(), "{:?}", report.differences);
@@ -219,7 +219,7 @@ async fn a_stopped_replay_continues_or_is_dropped() {
     world.story.tell();
     let workers = Workers::start(world.ports(), WorkersConfig::default());
     for handler in [world.graph_handler(), world.documents_handler()] {
-        world.caught_up(&handler).await;
+        world.wait_for(&handler).await;
     }
     let (versions, shelf) = (world.versions().await, world.shelf().await);
     for (count, projection) in [Projection::Graph, Projection::Documents, Projection::Graph]

@@ -119,7 +119,7 @@ async fn a_log_that_was_sealed_meanwhile_is_replayed_and_its_retries_are_carried
 
     world.request_retry("a").await;
     world.request();
-    world.retries_done().await;
+    world.wait_for_retries().await;
     assert!(world.letters().await.is_empty());
     assert_eq!(world.graph_sequence("a").await, Some(1));
 

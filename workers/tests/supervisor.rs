@@ -65,7 +65,7 @@ async fn until(workers: &Workers, stream: &StreamId, role: Role, state: WorkerSt
     within(met).await.unwrap();
 }
 
-async fn settled(world: &World, story: &Story) {
+async fn wait_settled(world: &World, story: &Story) {
     let end = world.log.end(&story.stream).await.unwrap();
     for handler in [world.graph_handler(), world.documents_handler()] {
         let sinks = handler.sinks();
@@ -80,16 +80,16 @@ async fn logs_are_found_and_projected_end_to_end() {
     let world = World::new();
     world.story.tell();
     let workers = Workers::start(world.ports(), workers_config("one"));
-    settled(&world, &world.story).await;
+    wait_settled(&world, &world.story).await;
     let second = Story::of(
         world.log.clone(),
         world.hints.clone(),
         StreamId::first("second".parse().unwrap()),
     );
     second.put("x", json!({"n": 1}));
-    settled(&world, &second).await;
+    wait_settled(&world, &second).await;
     second.put("x", json!({"n": 2}));
-    settled(&world, &second).await;
+    wait_settled(&world, &second).await;
     let statuses = workers.statuses();
     assert_eq!(statuses.len(), 6);
     let running =
@@ -98,7 +98,7 @@ async fn logs_are_found_and_projected_end_to_end() {
 
     world.wipe(&*world.graph).await;
     world.request();
-    settled(&world, &world.story).await;
+    wait_settled(&world, &world.story).await;
     assert_eq!(world.graph_sequence("p3").await, Some(3));
 
     within(workers.shutdown()).await;
@@ -117,19 +117,19 @@ async fn a_log_whose_sinks_are_at_its_end_has_no_task() {
     let world = World::new();
     world.story.tell();
     let workers = Workers::start(world.ports(), workers_config("one"));
-    settled(&world, &world.story).await;
+    wait_settled(&world, &world.story).await;
     for role in Role::ALL {
         until(&workers, world.stream(), role, WorkerState::Resting).await;
     }
     world.story.put("a", json!({"n": 1}));
-    settled(&world, &world.story).await;
+    wait_settled(&world, &world.story).await;
     for role in Role::ALL {
         until(&workers, world.stream(), role, WorkerState::Resting).await;
     }
     // A request by a person counts as work.
     world.request_retry("a").await;
     world.request();
-    world.retries_done().await;
+    world.wait_for_retries().await;
     within(workers.shutdown()).await;
 }
 
@@ -144,7 +144,7 @@ async fn wrong_hints_do_not_delay_the_next_log() {
     config.engine.look_again = long;
     (config.restart.first, config.restart.longest) = (long, long);
     let workers = Workers::start(world.ports(), config);
-    settled(&world, &world.story).await;
+    wait_settled(&world, &world.story).await;
     for _ in 0..5 {
         world.hints.give(&Topic::Logs);
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -155,7 +155,7 @@ async fn wrong_hints_do_not_delay_the_next_log() {
         StreamId::first("second".parse().unwrap()),
     );
     second.put("x", json!({"n": 1}));
-    settled(&world, &second).await;
+    wait_settled(&world, &second).await;
     within(workers.shutdown()).await;
 }
 
@@ -186,7 +186,7 @@ async fn processes_share_the_logs_and_hand_them_over() {
     let all: BTreeSet<StreamId> = world.log.streams().await.unwrap().into_iter().collect();
     let first = Workers::start(world.ports(), workers_config("one"));
     for story in &stories {
-        settled(&world, story).await;
+        wait_settled(&world, story).await;
     }
     assert_eq!(share(&first), all);
 
@@ -204,13 +204,13 @@ async fn processes_share_the_logs_and_hand_them_over() {
     assert!(ours.len() > 4 && theirs.len() > 4, "{ours:?} {theirs:?}");
     for story in &stories {
         story.put("x", json!({"n": 2}));
-        settled(&world, story).await;
+        wait_settled(&world, story).await;
     }
 
     within(first.shutdown()).await;
     for story in &stories {
         story.put("x", json!({"n": 3}));
-        settled(&world, story).await;
+        wait_settled(&world, story).await;
     }
     assert_eq!(share(&second), all);
     within(second.shutdown()).await;
@@ -246,11 +246,11 @@ async fn the_lease_is_kept_while_a_batch_is_slow() {
         let waited = tokio::time::timeout(Duration::from_secs(10), &mut end).await;
         assert!(waited.is_err(), "the batch in hand is finished first");
         elapsed = started.elapsed();
-        let worked = world.worked(&world.graph_handler()).await;
+        let worked = world.find_recorded(&world.graph_handler()).await;
         assert_eq!(worked, 0, "nobody else works on it");
     }
     end.await;
-    settled(&world, &world.story).await;
+    wait_settled(&world, &world.story).await;
     within(second.shutdown()).await;
 }
 
@@ -264,13 +264,13 @@ async fn a_sealed_log_ends_its_tasks_and_no_others() {
         StreamId::first("second".parse().unwrap()),
     );
     let workers = Workers::start(world.ports(), workers_config("one"));
-    settled(&world, &world.story).await;
+    wait_settled(&world, &world.story).await;
     world.story.seal();
     for role in Role::ALL {
         until(&workers, world.stream(), role, WorkerState::Ended).await;
     }
     second.put("x", json!({"n": 1}));
-    settled(&world, &second).await;
+    wait_settled(&world, &second).await;
     within(workers.shutdown()).await;
 }
 
@@ -286,7 +286,7 @@ async fn a_broken_log_is_reported_and_delays_no_other() {
     };
     world.log.append_late(&broken, batch).unwrap();
     let workers = Workers::start(world.ports(), workers_config("one"));
-    settled(&world, &world.story).await;
+    wait_settled(&world, &world.story).await;
     let mut status = status(&workers, &broken, Role::Graph).await;
     let damaged = status.wait_for(|it| matches!(it.state, WorkerState::Damaged { .. }));
     within(damaged).await.unwrap();
@@ -312,7 +312,7 @@ async fn a_panic_is_contained_and_the_task_restarted() {
         _ => false,
     });
     within(told).await.unwrap();
-    settled(&world, &world.story).await;
+    wait_settled(&world, &world.story).await;
     assert_eq!(world.graph_sequence("p3").await, Some(3));
     within(workers.shutdown()).await;
 }
@@ -374,7 +374,7 @@ async fn a_seal_reaches_a_live_sink_beside_a_shadow() {
         let mut config = workers_config("one");
         config.engine.seed = seed;
         let workers = Workers::start(ports, config);
-        settled(&world, &world.story).await;
+        wait_settled(&world, &world.story).await;
         away.store(true, Ordering::SeqCst);
         world.story.put("a", json!({"n": 2}));
         let mut graph = status(&workers, world.stream(), Role::Graph).await;

@@ -36,7 +36,7 @@ use support::{World, entity};
 
 const MAIN: BranchGeneration = BranchGeneration::MAIN;
 
-async fn projected() -> World {
+async fn set_up_projected() -> World {
     let world = World::new();
     world.story.tell();
     world.project().await;
@@ -74,7 +74,7 @@ async fn forge(world: &World, entity: Entity, sequence: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn sinks_that_match_the_log_are_clean() {
-    let world = projected().await;
+    let world = set_up_projected().await;
     let report = verify(world.sources(), world.stream()).await.unwrap();
     assert!(report.differences.is_empty(), "{:?}", report.differences);
     assert!(report.is_clean());
@@ -93,7 +93,7 @@ async fn sinks_that_match_the_log_are_clean() {
 
 #[tokio::test(start_paused = true)]
 async fn every_kind_of_difference_is_reported_and_repaired() {
-    let world = projected().await;
+    let world = set_up_projected().await;
     let before = (world.versions().await, world.shelf().await);
     let stream = world.stream();
     world.remove_versions(MAIN, &[entity("p3")]).await;
@@ -221,7 +221,7 @@ async fn parked_and_discarded_events_are_known_differences() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_is_behind_is_checked_up_to_its_position() {
-    let world = projected().await;
+    let world = set_up_projected().await;
     world.story.put("p1", json!({"name": "later"}));
     world.story.put("later", json!({"name": "later"}));
     let report = verify(world.sources(), world.stream()).await.unwrap();
@@ -234,7 +234,7 @@ async fn a_sink_that_is_behind_is_checked_up_to_its_position() {
 
 #[tokio::test(start_paused = true)]
 async fn a_running_system_can_be_checked_and_repaired() {
-    let world = projected().await;
+    let world = set_up_projected().await;
     let handler = world.graph_handler();
     let running = world.start(&handler, "one");
     for number in 0..50 {
@@ -249,7 +249,7 @@ async fn a_running_system_can_be_checked_and_repaired() {
     world.story.put("p1", json!({"n": "after"}));
     world.deliver().await;
     repair(world.sources(), &report).await.unwrap();
-    world.caught_up(&handler).await;
+    world.wait_for(&handler).await;
     let report = verify(world.sources(), world.stream()).await.unwrap();
     assert!(report.is_clean(), "{:?}", report.differences);
     assert_eq!(world.graph_sequence("p1").await, Some(52));
@@ -258,7 +258,7 @@ async fn a_running_system_can_be_checked_and_repaired() {
 
 #[tokio::test(start_paused = true)]
 async fn an_emptied_sink_misses_everything_until_it_is_filled() {
-    let world = projected().await;
+    let world = set_up_projected().await;
     let graph = world.graph_handler();
     let all = [entity("p0"), entity("p1"), entity("p7")];
     world.remove_versions(MAIN, &all).await;
@@ -291,7 +291,7 @@ impl Hook for Growing<'_> {
 
 #[tokio::test(start_paused = true)]
 async fn a_change_during_the_check_is_not_a_difference() {
-    let world = projected().await;
+    let world = set_up_projected().await;
     world.remove_versions(MAIN, &[entity("p5")]).await;
     let growing = Growing {
         world: &world,
@@ -312,7 +312,7 @@ async fn a_change_during_the_check_is_not_a_difference() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sink_is_not_checked_against_a_broken_chain() {
-    let world = projected().await;
+    let world = set_up_projected().await;
     world.chain(None);
     let report = verify(world.sources(), world.stream()).await.unwrap();
     assert!(report.is_clean());
@@ -322,7 +322,7 @@ async fn a_sink_is_not_checked_against_a_broken_chain() {
 }
 
 /// A registry that has seen the whole log, commands included.
-async fn seen(world: &World) -> Anchor {
+async fn reflect_all(world: &World) -> Anchor {
     let mut head = ChainHead::at(world.stream(), LogPosition::ZERO);
     let mut commands: Vec<CommandEntry> = Vec::new();
     for record in world.records() {
@@ -353,7 +353,7 @@ async fn the_loss_of_a_log_is_reported_and_accepted() {
     }
     world.chain(None);
     world.project().await;
-    let anchor = seen(&world).await;
+    let anchor = reflect_all(&world).await;
     let end = anchor.position.0;
     let followers = Followers {
         model: &world.registry,

@@ -140,7 +140,7 @@ impl Client {
             let api = self.world.api(self.next_api()).await?;
             let answer = tokio::select! {
                 answer = api.writer.submit(command.clone()) => Some(answer),
-                () = api.gate.dead() => None,
+                () = api.gate.wait_dead() => None,
             };
             match answer {
                 Some(Err(refusal)) if refusal.code.is_transient() => {}

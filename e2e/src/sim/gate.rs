@@ -75,7 +75,7 @@ impl Gate {
     }
 
     /// Waits while the node sleeps; never returns once it has stopped.
-    pub async fn alive(&self) {
+    pub async fn wait_alive(&self) {
         let awake = |life: &Life| (*life != Life::Paused).then_some(*life);
         if self.life.wait(awake).await == Life::Dead {
             pending::<()>().await;
@@ -83,7 +83,7 @@ impl Gate {
     }
 
     /// Returns when the node has stopped.
-    pub async fn dead(&self) {
+    pub async fn wait_dead(&self) {
         self.life
             .wait(|life| (*life == Life::Dead).then_some(()))
             .await;
@@ -101,7 +101,7 @@ impl Gate {
         loop {
             let seen = self.faults.effects.get();
             if let Some(answer) = poll_once(ask()) {
-                self.alive().await;
+                self.wait_alive().await;
                 return answer;
             }
             let changed = |count: &u64| (*count != seen).then_some(());
@@ -116,7 +116,7 @@ impl Gate {
         method: &'static str,
         effect: impl Future<Output = StoreResult<T>> + Send,
     ) -> StoreResult<T> {
-        self.alive().await;
+        self.wait_alive().await;
         let call = Call {
             node: self.node,
             port,
@@ -132,7 +132,7 @@ impl Gate {
             }
             Verdict::Pause => {
                 self.faults.set_life(self.node, Life::Paused);
-                self.alive().await;
+                self.wait_alive().await;
             }
             Verdict::Crash(When::Before, scope) => return self.crash(scope).await,
             Verdict::Crash(When::After, scope) => {
@@ -143,7 +143,7 @@ impl Gate {
         }
         let answer = effect.await;
         self.faults.effects.change(|count| *count += 1);
-        self.alive().await;
+        self.wait_alive().await;
         answer
     }
 

@@ -153,19 +153,20 @@ impl Protocol {
         self.without != Some(guard)
     }
 
-    pub(crate) fn wish(&self, command: Command) -> Wish {
+    pub(crate) fn find_wish(&self, command: Command) -> Wish {
         self.wishes[usize::from(command)]
     }
 
     /// Returns whether a client may send its command: one with a sequence only after the client got
     /// that sequence, a create at any time.
-    pub(crate) fn is_wished(&self, world: &World, command: Command) -> bool {
-        let wish = self.wish(command);
+    pub(crate) fn may_send(&self, world: &World, command: Command) -> bool {
+        let wish = self.find_wish(command);
         let Some(expected) = wish.expected.filter(|expected| *expected > 0) else {
             return true;
         };
         (0..).zip(&world.answers).any(|(other, answer)| {
-            self.wish(other).aggregate == wish.aggregate && *answer == Answer::Accepted(expected)
+            self.find_wish(other).aggregate == wish.aggregate
+                && *answer == Answer::Accepted(expected)
         })
     }
 }
@@ -273,7 +274,7 @@ impl Protocol {
             steps.push(Step::Crash(index));
         }
         if self.reads && waiting.is_none() {
-            let accepted = world.answered();
+            let accepted = world.list_answers();
             let accepted = accepted.filter(|(_, answer)| matches!(answer, Answer::Accepted(_)));
             steps.extend(accepted.map(|(command, _)| Step::Read(index, command)));
         }
@@ -282,7 +283,7 @@ impl Protocol {
     fn submissions(&self, world: &World, index: usize, process: &Process, steps: &mut Vec<Step>) {
         for command in (0..).take(self.wishes.len()) {
             if world.answers[usize::from(command)] == Answer::Open
-                && self.is_wished(world, command)
+                && self.may_send(world, command)
                 && !process.holds(command)
                 && world.holders(command) < self.attempts
             {

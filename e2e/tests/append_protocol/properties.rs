@@ -88,7 +88,7 @@ fn of_the_log() -> Vec<Property<Protocol>> {
         Property::always(ACCEPTED_IS_IN_THE_LOG, |_, world: &World| {
             // What a cut removes is lost, and nothing else.
             let lost = || world.lost.values().flatten().copied();
-            world.answered().all(|(command, answer)| match answer {
+            world.list_answers().all(|(command, answer)| match answer {
                 Answer::Accepted(sequence) => {
                     let mut written = world.envelopes().map(|(_, one)| one).chain(lost());
                     written.any(|one| one.command == command && one.sequence == sequence)
@@ -98,7 +98,7 @@ fn of_the_log() -> Vec<Property<Protocol>> {
         }),
         Property::always(REFUSED_NEVER_LANDS, |_, world: &World| {
             let holds = |put: &Put, command| put.batch.iter().any(|one| one.command == command);
-            world.answered().all(|(command, answer)| {
+            world.list_answers().all(|(command, answer)| {
                 !matches!(answer, Answer::Refused(_))
                     || (world.position_of(command).is_none()
                         && world
@@ -144,7 +144,7 @@ fn reachable() -> Vec<Property<Protocol>> {
             world.log.values().any(|batch| batch.len() > 1)
         }),
         Property::sometimes(REFUSED, |_, world: &World| {
-            let mut answered = world.answered();
+            let mut answered = world.list_answers();
             answered.any(|(_, answer)| matches!(answer, Answer::Refused(_)))
         }),
         Property::sometimes(LANDS_FOR_NO_ONE, |_, world: &World| {
@@ -219,7 +219,7 @@ fn accepted_is_found(protocol: &Protocol, world: &World) -> bool {
     !protocol.marks
         || world.is_marked()
         || world.is_sweep_due
-        || world.answered().all(|(command, answer)| match answer {
+        || world.list_answers().all(|(command, answer)| match answer {
             Answer::Accepted(_) => world
                 .position_of(command)
                 .is_some_and(|position| position < world.registry.view.at),
@@ -232,7 +232,7 @@ fn accepted_is_found(protocol: &Protocol, world: &World) -> bool {
 fn one_success(protocol: &Protocol, world: &World) -> bool {
     let mut last = [0_u8; 8];
     world.envelopes().all(|(_, one)| {
-        let wish = protocol.wish(one.command);
+        let wish = protocol.find_wish(one.command);
         let sequence = &mut last[usize::from(wish.aggregate)];
         *sequence += 1;
         *sequence == one.sequence
@@ -244,14 +244,14 @@ fn one_success(protocol: &Protocol, world: &World) -> bool {
 
 /// The sequence in a 409 is in the log, and differs from the client's previous answer.
 fn refusals_are_true(protocol: &Protocol, world: &World) -> bool {
-    world.answered().all(|(command, answer)| {
+    world.list_answers().all(|(command, answer)| {
         let Answer::Refused(actual) = answer else {
             return true;
         };
-        let wish = protocol.wish(command);
+        let wish = protocol.find_wish(command);
         let of_aggregate = world.envelopes().map(|(_, one)| one);
         let mut of_aggregate =
-            of_aggregate.filter(|one| protocol.wish(one.command).aggregate == wish.aggregate);
+            of_aggregate.filter(|one| protocol.find_wish(one.command).aggregate == wish.aggregate);
         of_aggregate.any(|one| one.sequence >= actual)
             && wish.expected.is_some_and(|expected| actual > expected)
     })
@@ -299,7 +299,7 @@ fn good_step(protocol: &Protocol, world: &World) -> Option<Step> {
     }
     let mut open = (0..).zip(&world.answers);
     let open = open.find(|(command, answer)| {
-        **answer == Answer::Open && !queue.contains(command) && protocol.is_wished(world, *command)
+        **answer == Answer::Open && !queue.contains(command) && protocol.may_send(world, *command)
     });
     if let Some((command, _)) = open {
         return Some(Step::Submit(command, index));

@@ -162,15 +162,15 @@ impl Protocol {
         batch: &Batch,
     ) -> Verdict {
         let seen = || {
-            let seen = world.seen(view);
+            let seen = world.list_seen(view);
             seen.filter(move |(position, _)| known & (1 << position) != 0)
         };
         let standing = seen().find(|(_, one)| one.command == command);
         if let (true, Some((_, one))) = (self.has(Guard::EventIdLookup), standing) {
             return Verdict::Stands(one.sequence);
         }
-        let wish = self.wish(command);
-        let of_aggregate = |one: &Accepted| self.wish(one.command).aggregate == wish.aggregate;
+        let wish = self.find_wish(command);
+        let of_aggregate = |one: &Accepted| self.find_wish(one.command).aggregate == wish.aggregate;
         let in_log = seen()
             .map(|(_, one)| one)
             .filter(of_aggregate)

@@ -171,7 +171,7 @@ impl Process {
         }
     }
 
-    pub(crate) fn waits(&self) -> bool {
+    pub(crate) fn is_waiting(&self) -> bool {
         matches!(&self.writer, Writer::Up { waiting, .. } if waiting.is_some())
     }
 
@@ -199,7 +199,7 @@ impl World {
     }
 
     /// Returns the envelopes of the log as someone has read it, which may be lost by now.
-    pub(crate) fn seen(&self, view: View) -> impl Iterator<Item = (Position, Accepted)> + '_ {
+    pub(crate) fn list_seen(&self, view: View) -> impl Iterator<Item = (Position, Accepted)> + '_ {
         let cut = self.lost.keys().next().copied();
         let kept = move |position: Position| cut.is_none_or(|cut| position < cut);
         let lost = positions(&self.lost).filter(move |(position, _)| *position < view.lost);
@@ -246,19 +246,19 @@ impl World {
     }
 
     /// Returns the clients with an answer.
-    pub(crate) fn answered(&self) -> impl Iterator<Item = (Command, Answer)> + '_ {
+    pub(crate) fn list_answers(&self) -> impl Iterator<Item = (Command, Answer)> + '_ {
         (0..)
             .zip(self.answers.iter().copied())
             .filter(|(_, answer)| *answer != Answer::Open)
     }
 
     pub(crate) fn all_are_answered(&self) -> bool {
-        self.answered().count() == self.answers.len()
+        self.list_answers().count() == self.answers.len()
     }
 
     /// Returns whether nothing is on its way to the log or to the registry.
     pub(crate) fn is_quiet(&self) -> bool {
-        let waits = self.processes.iter().any(Process::waits);
+        let waits = self.processes.iter().any(Process::is_waiting);
         self.puts.is_empty() && self.advances.is_empty() && !waits
     }
 

@@ -38,7 +38,7 @@ pub(crate) fn tokens(text: &str) -> Vec<Token> {
             '\'' => quote(rest),
             first if first.is_alphabetic() || first == '_' => {
                 let length = word(rest);
-                if let Some(literal) = prefixed(rest, length) {
+                if let Some(literal) = measure_literal(rest, length) {
                     literal
                 } else {
                     found.push(Token::Word(rest[..length].iter().collect()));
@@ -108,7 +108,7 @@ fn quote(rest: &[char]) -> usize {
 }
 
 /// The length of a literal that starts with a word: `b"…"`, `r#"…"#`, `b'x'`, `c"…"`.
-fn prefixed(rest: &[char], length: usize) -> Option<usize> {
+fn measure_literal(rest: &[char], length: usize) -> Option<usize> {
     let prefix: String = rest[..length].iter().collect();
     let after = &rest[length..];
     match (prefix.as_str(), after.first()?) {

@@ -42,7 +42,7 @@ impl Site {
         Ok((answer.status(), answer.json().await?))
     }
 
-    async fn accepted(
+    async fn send_accepted(
         &self,
         node: usize,
         path: &str,
@@ -64,7 +64,7 @@ impl Site {
         })
     }
 
-    async fn found(&self, node: usize, path: &str) -> anyhow::Result<Value> {
+    async fn fetch(&self, node: usize, path: &str) -> anyhow::Result<Value> {
         let (status, answer) = self.send(node, Method::GET, path, "", None).await?;
         ensure!(
             status == StatusCode::OK,
@@ -78,7 +78,7 @@ impl Site {
         let path = format!("/commands/{}/status", told.command);
         let mut farthest = 0;
         for node in 0.. {
-            let answer = self.found(node, &path).await?;
+            let answer = self.fetch(node, &path).await?;
             let state = answer["status"].as_str().unwrap_or_default();
             let order = ["PENDING", "PROCESSING", "RETRYING", "COMPLETED"];
             let rank = order.iter().position(|it| *it == state);
@@ -107,15 +107,15 @@ async fn every_process_tells_the_same() -> anyhow::Result<()> {
         client: spice_client::http_builder().no_proxy().build()?,
     };
     let made = json!({"name": "demo"});
-    let made = site.accepted(0, "/databases", "make", &made).await?;
+    let made = site.send_accepted(0, "/databases", "make", &made).await?;
     // Every node has the database open and would show this state for an hour.
     for node in 0..NODES {
         let path = format!("/databases/demo?at_least={}", made.position);
-        site.found(node, &path).await?;
+        site.fetch(node, &path).await?;
     }
     let class = json!({"id": "Book", "label": "Book", "properties": [
         {"name": "isbn", "type": "string", "primaryKey": true}]});
-    site.accepted(1, "/databases/demo/ontology", "class", &class)
+    site.send_accepted(1, "/databases/demo/ontology", "class", &class)
         .await?;
     for round in 0..NODES {
         check_that_all_know(&site, round).await?;
@@ -128,7 +128,7 @@ async fn a_listener_gets_what_another_process_accepts(site: &Site) -> anyhow::Re
     let mut events = site.client.get(url).send().await?;
     let book = json!({"data": {"isbn": "heard"}});
     let path = "/databases/demo/instances/Book/create";
-    site.accepted(0, path, "heard", &book).await?;
+    site.send_accepted(0, path, "heard", &book).await?;
     let mut text = String::new();
     while !text.contains("heard") {
         let chunk = timeout(PATIENCE, events.chunk()).await??;
@@ -141,30 +141,30 @@ async fn check_that_all_know(site: &Site, round: usize) -> anyhow::Result<()> {
     let key = format!("book {round}");
     let path = "/databases/demo/instances/Book/create";
     let book = json!({"data": {"isbn": format!("b{round:02}")}});
-    let told = site.accepted(round, path, &key, &book).await?;
+    let told = site.send_accepted(round, path, &key, &book).await?;
     for node in 0..NODES {
-        site.found(node, &format!("/commands/{}/status", told.command))
+        site.fetch(node, &format!("/commands/{}/status", told.command))
             .await?;
-        let again = site.accepted(node, path, &key, &book).await?;
+        let again = site.send_accepted(node, path, &key, &book).await?;
         ensure!(again.command == told.command, "another command");
         ensure!(again.position == told.position, "another position");
     }
     let branch = json!({"name": format!("draft{round}")});
     let made = site
-        .accepted(round + 1, "/databases/demo/branches", "", &branch)
+        .send_accepted(round + 1, "/databases/demo/branches", "", &branch)
         .await?;
     let (end, total) = (made.position, round + 1);
     let list = "/databases/demo/class/Book/instances?order_by=isbn&limit=1";
     for node in 0..NODES {
         for wish in ["as_of", "at_least"] {
-            let page = site.found(node, &format!("{list}&{wish}={end}")).await?;
+            let page = site.fetch(node, &format!("{list}&{wish}={end}")).await?;
             ensure!(page["total"] == total, "{wish}: {page}");
         }
         let path = format!(
             "/databases/demo/class/Book/instances?branch=draft{round}&at_least={}",
             made.command
         );
-        let page = site.found(node, &path).await?;
+        let page = site.fetch(node, &path).await?;
         ensure!(page["total"] == total, "on the branch: {page}");
     }
     a_cursor_continues_at_any_place(site, round, list).await?;
@@ -180,12 +180,12 @@ async fn a_cursor_continues_at_any_place(
 ) -> anyhow::Result<()> {
     let branch = json!({"name": format!("later{round}")});
     let made = site
-        .accepted(round, "/databases/demo/branches", "", &branch)
+        .send_accepted(round, "/databases/demo/branches", "", &branch)
         .await?;
     let mut seen = Vec::new();
     let mut path = format!("{list}&at_least={}", made.position);
     for node in round.. {
-        let page = site.found(node, &path).await?;
+        let page = site.fetch(node, &path).await?;
         for instance in page["instances"].as_array().context("no page")? {
             seen.push(
                 instance["instance_id"]

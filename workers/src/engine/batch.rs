@@ -144,7 +144,7 @@ impl Session<'_> {
         if segment.from == through {
             return Ok(());
         }
-        let reached = self.reached(through);
+        let reached = self.place_at(through);
         let applied = self.call(&segment.events, segment.from, reached).await?;
         ledger.live = applied.live;
         let mut refused: HashMap<usize, StoreError> = applied.refused.into_iter().collect();

@@ -195,7 +195,7 @@ impl Session<'_> {
             }
             let count = self.batch_length(rest);
             self.process(&rest[..count]).await?;
-            self.engine.reporter.running(self.position);
+            self.engine.reporter.report_running(self.position);
             if rest[count - 1].seals() {
                 return Err(Halt::Sealed);
             }

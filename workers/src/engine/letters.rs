@@ -86,7 +86,7 @@ impl Letters {
             .map(|(aggregate, _)| aggregate.clone())
     }
 
-    pub(super) fn named(&self, handler: &str, aggregate_id: &str) -> Vec<ParkedAggregate> {
+    pub(super) fn find_named(&self, handler: &str, aggregate_id: &str) -> Vec<ParkedAggregate> {
         let mut found: Vec<_> = self
             .parked
             .keys()
@@ -97,7 +97,7 @@ impl Letters {
         found
     }
 
-    pub(super) fn waiting(&self, aggregate: &ParkedAggregate) -> Vec<LogPosition> {
+    pub(super) fn list_waiting(&self, aggregate: &ParkedAggregate) -> Vec<LogPosition> {
         self.parked
             .get(aggregate)
             .map_or_else(Vec::new, |waiting| waiting.iter().copied().collect())

@@ -71,7 +71,7 @@ impl Patience {
     /// Reports why nothing happens, and waits.
     pub(crate) async fn pause(&self, reason: String, retries: u32) -> Result<(), Halt> {
         tracing::warn!(reason, retries, "paused");
-        self.reporter.paused(reason, retries);
+        self.reporter.report_pause(reason, retries);
         self.wait(retries).await
     }
 

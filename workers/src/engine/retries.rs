@@ -37,8 +37,8 @@ impl Session<'_> {
             return Ok(());
         }
         for (handler, aggregate_id) in asked {
-            for aggregate in self.letters.named(&handler, &aggregate_id) {
-                let waiting = self.letters.waiting(&aggregate);
+            for aggregate in self.letters.find_named(&handler, &aggregate_id) {
+                let waiting = self.letters.list_waiting(&aggregate);
                 self.drain(&aggregate, &waiting, None).await?;
             }
             self.patience
@@ -56,7 +56,7 @@ impl Session<'_> {
         let Some(aggregate) = self.letters.find(&discarded.handler, position) else {
             return self.note_done(&discarded.handler, position).await;
         };
-        let waiting = self.letters.waiting(&aggregate);
+        let waiting = self.letters.list_waiting(&aggregate);
         let is_head = waiting.first() == Some(&position);
         let followers = if is_head { &waiting[1..] } else { &[] };
         let skipped = Processed {
@@ -112,7 +112,7 @@ impl Session<'_> {
                 }
                 Err(error) => {
                     let letter = self
-                        .refused_again(aggregate, position, event.event_id, &error)
+                        .update_letter(aggregate, position, event.event_id, &error)
                         .await?;
                     ledger.parked.push(letter);
                     break;
@@ -146,7 +146,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    async fn refused_again(
+    async fn update_letter(
         &self,
         aggregate: &ParkedAggregate,
         position: LogPosition,

@@ -67,7 +67,7 @@ impl<'e> Session<'e> {
     }
 
     /// Returns a position with the chain there, where the records read so far end.
-    pub(super) fn reached(&self, position: LogPosition) -> SinkPosition {
+    pub(super) fn place_at(&self, position: LogPosition) -> SinkPosition {
         let anchor = self.head.anchor();
         SinkPosition {
             position,

@@ -123,7 +123,7 @@ impl Engine {
 
     /// Uses a status that the caller holds.
     #[must_use]
-    pub(crate) fn reporting(mut self, reporter: Reporter) -> Self {
+    pub(crate) fn report_to(mut self, reporter: Reporter) -> Self {
         self.reporter = reporter;
         self
     }

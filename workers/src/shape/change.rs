@@ -32,7 +32,7 @@ impl Change {
             Some(Subject::Instance) => event.data::<InstanceData>().map(Self::from),
             _ => return Ok(None),
         };
-        change.map(Some).map_err(|error| error.refused_by(store))
+        change.map(Some).map_err(|error| error.to_refusal(store))
     }
 }
 

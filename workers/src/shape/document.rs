@@ -31,7 +31,7 @@ pub(crate) fn branches(event: &Event<'_>) -> StoreResult<Vec<BranchPoints>> {
         points: Vec::new(),
     };
     let own = BranchGeneration(event.position);
-    let refuse = |error: BadData| error.refused_by(Store::Documents);
+    let refuse = |error: BadData| error.to_refusal(Store::Documents);
     Ok(match event.event_type {
         EventType::BranchCreated => {
             let created: BranchCreated = event.data().map_err(refuse)?;

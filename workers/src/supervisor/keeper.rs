@@ -112,7 +112,7 @@ impl Keeper {
                 tracing::warn!(%error, worker, "cannot release a lease");
             }
         }
-        self.shared.hold(self.role, self.share.held());
+        self.shared.hold(self.role, self.share.count_held());
         self.share.pause()
     }
 

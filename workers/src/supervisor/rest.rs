@@ -33,12 +33,12 @@ pub(super) async fn until_work(shared: &Shared, role: Role, stream: &StreamId, t
             Ok(None) | Err(StoreError::LogRefused(_) | StoreError::Damaged { .. }) => return,
             Ok(Some((end, is_finished))) => {
                 failures = 0;
-                task.reporter.rest(end, is_finished);
+                task.reporter.report_rest(end, is_finished);
                 signs.next().await;
             }
             Err(error) => {
                 failures += 1;
-                task.reporter.paused(error.to_string(), failures);
+                task.reporter.report_pause(error.to_string(), failures);
                 tokio::time::sleep(backoff.delay(failures)).await;
             }
         }
@@ -69,7 +69,7 @@ async fn find_end(
 ) -> StoreResult<Option<(LogPosition, bool)>> {
     let done = match handler {
         Some(handler) => done_by(shared, handler, stream, None).await?,
-        None => relayed(shared, stream).await?,
+        None => find_relayed_end(shared, stream).await?,
     };
     let Some(end) = done else {
         return Ok(None);
@@ -79,7 +79,7 @@ async fn find_end(
 }
 
 /// Returns the log's end if the relay has published all of it, else none.
-async fn relayed(shared: &Shared, stream: &StreamId) -> StoreResult<Option<LogPosition>> {
+async fn find_relayed_end(shared: &Shared, stream: &StreamId) -> StoreResult<Option<LogPosition>> {
     let done = shared.ports.log.checkpoint(stream).await?;
     let end = shared.ports.log.end(stream).await?;
     Ok((done == end).then_some(end))

@@ -60,6 +60,6 @@ pub(super) async fn run_once(
         stream.clone(),
         config,
     );
-    let relay = relay.told_by(task.reporter.clone());
+    let relay = relay.report_to(task.reporter.clone());
     relay.run(token.clone()).await
 }

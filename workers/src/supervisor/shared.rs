@@ -197,15 +197,15 @@ impl Task {
 
 impl Shared {
     pub(super) fn leases(&self) -> BTreeMap<Role, u64> {
-        self.held().clone()
+        self.lock_leases().clone()
     }
 
     /// Notes how many leases a role holds.
     pub(super) fn hold(&self, role: Role, leases: usize) {
-        self.held().insert(role, leases as u64);
+        self.lock_leases().insert(role, leases as u64);
     }
 
-    fn held(&self) -> MutexGuard<'_, BTreeMap<Role, u64>> {
+    fn lock_leases(&self) -> MutexGuard<'_, BTreeMap<Role, u64>> {
         self.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -295,7 +295,7 @@ impl Shared {
                 failures + 1
             };
             tracing::error!(reason, task = name, failures, "task failed");
-            reporter.damaged(reason);
+            reporter.report_damage(reason);
             let pause = tokio::time::sleep(backoff.delay(failures));
             if token.run_until_cancelled(pause).await.is_none() {
                 return End::Stopped;

@@ -133,12 +133,12 @@ impl Engines<'_> {
             };
             let config = shared.config.engine.clone();
             let engine = Engine::new(ports, Arc::clone(&self.handler), job, config);
-            engine.reporting(reporter.clone()).run(token.clone())
+            engine.report_to(reporter.clone()).run(token.clone())
         };
         let end = shared.keep_running(&name, &reporter, &token, run).await;
         if end == End::Idle && sink.role != SinkRole::Live {
             let position = reporter.subscribe().borrow().position;
-            reporter.rest(position, false);
+            reporter.report_rest(position, false);
         }
         ((sink, token), end)
     }

@@ -138,7 +138,7 @@ impl Buckets {
     }
 
     /// Returns the buckets that differ.
-    pub(super) fn differing(&self, other: &Self) -> BTreeSet<u8> {
+    pub(super) fn find_differing(&self, other: &Self) -> BTreeSet<u8> {
         let pairs = self.sums.iter().zip(&other.sums);
         (0..=u8::MAX)
             .zip(pairs)

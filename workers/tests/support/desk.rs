@@ -103,7 +103,7 @@ impl Desk {
                     .state
                     .recent_keys(&ModelKey::instances_of(&asked.class));
                 keys.retain(|key| {
-                    self.shown(&lineage, key)
+                    self.find_shown(&lineage, key)
                         .is_some_and(|it| it.data.is_some())
                 });
                 self.state
@@ -127,14 +127,14 @@ impl Desk {
         found.unwrap().lineage.clone()
     }
 
-    fn shown(&self, lineage: &Lineage, key: &ModelKey) -> Option<AggregateState> {
+    fn find_shown(&self, lineage: &Lineage, key: &ModelKey) -> Option<AggregateState> {
         let entry = self.state.recent_entry(lineage, key)?;
         Some(entry.value.read().unwrap())
     }
 
     /// Creates an instance, or updates it.
     pub fn put(&mut self, branch: &BranchState, instance: &InstanceRef, data: &Value) -> bool {
-        let known = self.shown(
+        let known = self.find_shown(
             &branch.lineage,
             &ModelKey::instance(&instance.class, &instance.id),
         );
@@ -151,7 +151,7 @@ impl Desk {
 
     /// Deletes an instance that is there.
     pub fn delete(&mut self, branch: &BranchState, instance: &InstanceRef) -> bool {
-        let known = self.shown(
+        let known = self.find_shown(
             &branch.lineage,
             &ModelKey::instance(&instance.class, &instance.id),
         );
@@ -177,7 +177,7 @@ impl Desk {
     /// Deletes a class with its instances.
     pub fn drop_class(&mut self, branch: &BranchState, class: &str) -> bool {
         let class = class.parse().unwrap();
-        let known = self.shown(&branch.lineage, &ModelKey::class(&class));
+        let known = self.find_shown(&branch.lineage, &ModelKey::class(&class));
         let expected = known.map(|known| known.sequence);
         expected.is_some_and(|expected_seq| {
             self.accept(Action::DeleteClass {

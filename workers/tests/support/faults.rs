@@ -73,7 +73,7 @@ impl FaultyHandler {
     }
 
     /// Every position that took effect, in order.
-    pub fn applied(&self) -> Vec<u64> {
+    pub fn list_applied(&self) -> Vec<u64> {
         self.with(|faults| faults.calls.concat())
     }
 }

@@ -207,7 +207,7 @@ impl World {
     /// Runs an engine until it has processed the whole log, then ends it.
     pub async fn run_through(&self, handler: &Arc<FaultyHandler>) {
         let running = self.start(handler, "one");
-        self.caught_up(handler).await;
+        self.wait_for(handler).await;
         assert_eq!(running.stop().await, End::Stopped);
     }
 
@@ -217,12 +217,12 @@ impl World {
         self.run_through(&self.documents_handler()).await;
     }
 
-    pub async fn caught_up(&self, handler: &Arc<FaultyHandler>) {
+    pub async fn wait_for(&self, handler: &Arc<FaultyHandler>) {
         let end = self.log.end(self.stream()).await.unwrap();
-        self.caught_up_to(handler, end).await;
+        self.wait_for_position(handler, end).await;
     }
 
-    async fn caught_up_to(&self, handler: &Arc<FaultyHandler>, end: LogPosition) {
+    async fn wait_for_position(&self, handler: &Arc<FaultyHandler>, end: LogPosition) {
         let sinks = handler.sinks();
         let live = (self.stream(), None);
         let waiting = wait_caught_up(sinks, &self.registry, &self.hints, live, end);
@@ -307,7 +307,7 @@ impl World {
     }
 
     /// Waits until every requested retry is carried out.
-    pub async fn retries_done(&self) {
+    pub async fn wait_for_retries(&self) {
         let carried_out = async {
             while !self
                 .registry
@@ -337,7 +337,7 @@ impl World {
             .unwrap()
     }
 
-    pub async fn worked(&self, handler: &Arc<FaultyHandler>) -> u64 {
+    pub async fn find_recorded(&self, handler: &Arc<FaultyHandler>) -> u64 {
         let key = self.key(handler).await;
         self.registry.recorded_position(&key).await.unwrap().0
     }
@@ -413,7 +413,7 @@ impl World {
     }
 
     /// Returns what a read on a branch of `main` shows of an instance.
-    pub async fn shown_on(&self, branch: BranchGeneration, id: &str) -> Option<Document> {
+    pub async fn read_on(&self, branch: BranchGeneration, id: &str) -> Option<Document> {
         let point = LogPosition(branch.0.0 - 1);
         let lineage = Lineage::main().branch("what-if".parse().unwrap(), branch, point);
         let view = View {

@@ -135,7 +135,7 @@ impl Story {
         shown_by: &[BranchGeneration],
     ) -> u64 {
         let name = self.name(branch);
-        let superseded = self.superseded(branch, id);
+        let superseded = self.find_superseded(branch, id);
         let is_first = superseded.is_none() && self.sequence(branch, id) == 0;
         let event = InstanceEvent {
             db_name: self.stream.database.clone(),
@@ -220,7 +220,7 @@ impl Story {
     }
 
     /// Writes an event of an instance whose data has another shape.
-    pub fn unreadable(&self, id: &str) -> u64 {
+    pub fn put_unreadable(&self, id: &str) -> u64 {
         let aggregate = AggregateId::Instance(
             self.stream.database.clone(),
             BranchName::main(),
@@ -233,7 +233,7 @@ impl Story {
     }
 
     /// Writes a branch whose data has another shape.
-    pub fn unreadable_branch(&self, name: &str) -> u64 {
+    pub fn put_unreadable_branch(&self, name: &str) -> u64 {
         let database = self.stream.database.clone();
         let aggregate = AggregateId::Branch(database, name.parse().unwrap());
         let data = json!({"branch": name});
@@ -299,7 +299,7 @@ impl Story {
             .unwrap_or(0)
     }
 
-    fn superseded(&self, branch: BranchGeneration, id: &str) -> Option<Superseded> {
+    fn find_superseded(&self, branch: BranchGeneration, id: &str) -> Option<Superseded> {
         let aggregate = format!("{}:{}:Part:{id}", self.stream.database, self.name(branch));
         let inner = self.lock();
         let before = inner.envelopes.iter().rev().find(|envelope| {

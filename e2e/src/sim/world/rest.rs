@@ -75,7 +75,7 @@ impl World {
         for api in apis {
             tokio::select! {
                 _ = api.writer.databases() => {}
-                () = api.gate.dead() => {}
+                () = api.gate.wait_dead() => {}
                 () = tokio::time::sleep(Duration::from_secs(1)) => {}
             }
         }
