@@ -144,7 +144,7 @@ impl Addresses {
         }
     }
 
-    /// A store that opens the file of another sets it aside as damaged, so no two may share one.
+    /// A store refuses the file of another, so no two may share one.
     fn check_apart(&self) -> Result<(), AddressError> {
         let LogAddress::Directory(log) = &self.log;
         let log = real_path(log);

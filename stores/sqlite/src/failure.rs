@@ -13,6 +13,8 @@ pub(crate) enum Failure {
     Sqlite(rusqlite::Error),
     /// The stored data cannot be read.
     Damaged(String),
+    /// The file cannot be read now.
+    Unavailable(String),
     /// The request can never succeed.
     Rejected(String),
     /// A list was continued at a cursor that it did not return.
@@ -38,6 +40,7 @@ impl Failure {
         match self {
             Self::Fenced(reason) => StoreError::Fenced { store, reason },
             Self::Damaged(reason) => StoreError::Damaged { store, reason },
+            Self::Unavailable(reason) => StoreError::Unavailable { store, reason },
             Self::Rejected(reason) => StoreError::Rejected { store, reason },
             Self::UnknownCursor => StoreError::UnknownCursor { store },
             Self::Sqlite(error) => classify(&error, store),

@@ -3,6 +3,7 @@
 
 use std::{
     ffi::OsString,
+    io::Read,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -18,7 +19,8 @@ use super::failure::{Attempt, Failure};
 /// The location of a store's tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
-    /// A file, created if it does not exist, set aside if it is damaged.
+    /// A file, created if it does not exist, set aside if it is damaged. A file of another store or
+    /// program is refused and left as it is.
     File(PathBuf),
     /// An existing file, opened as it is: not created, not set aside.
     Kept(PathBuf),
@@ -31,7 +33,7 @@ pub enum Location {
 pub(crate) struct Schema {
     /// The store's name in errors.
     pub(crate) store: Store,
-    /// Distinguishes the files of the stores.
+    /// Distinguishes the files of the stores; a file with another value is refused and left as it is.
     pub(crate) application: i32,
     /// The version of the tables; a file of any other version is set aside.
     pub(crate) version: i32,
@@ -126,6 +128,9 @@ fn open_file(path: &Path, schema: &Schema) -> Attempt<Opened> {
 }
 
 fn prepare_file(path: &Path, schema: &Schema) -> Attempt<Opened> {
+    if !looks_like_sqlite(path)? {
+        return Err(refuse_foreign(path, schema, "it is not an SQLite file"));
+    }
     let mut connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -133,8 +138,17 @@ fn prepare_file(path: &Path, schema: &Schema) -> Attempt<Opened> {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    if let Some(reason) = describe_foreign(&connection, schema)? {
-        return Ok(Opened::SetAside(reason));
+    match examine_origin(&connection, schema)? {
+        Origin::Ours => {}
+        Origin::OtherVersion(version) => {
+            return Ok(Opened::SetAside(format!(
+                "it has version {version} instead of {}",
+                schema.version
+            )));
+        }
+        Origin::Foreign => {
+            return Err(refuse_foreign(path, schema, "something else created it"));
+        }
     }
     if let Some(reason) = examine_suspect(&connection, path)? {
         return Ok(Opened::SetAside(reason));
@@ -145,22 +159,55 @@ fn prepare_file(path: &Path, schema: &Schema) -> Attempt<Opened> {
     Ok(Opened::Ready(connection))
 }
 
-/// Returns why a file is not ours, if so. A file without tables is ours: it is being created.
-fn describe_foreign(connection: &Connection, schema: &Schema) -> Attempt<Option<String>> {
+/// Returns whether a file may be a database of SQLite: it does not exist, is empty, or begins with the
+/// name of the format. Zeros at its start are the work of a crash or a failing disk, so they count as
+/// damage of a database.
+fn looks_like_sqlite(path: &Path) -> Attempt<bool> {
+    const FORMAT: &[u8] = b"SQLite format 3\0";
+    let mut start = Vec::with_capacity(FORMAT.len());
+    match std::fs::File::open(path) {
+        Ok(file) => {
+            let read = file.take(FORMAT.len() as u64).read_to_end(&mut start);
+            read.map_err(|error| Failure::Unavailable(format!("{}: {error}", path.display())))?;
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(Failure::Unavailable(format!("{}: {error}", path.display()))),
+    }
+    Ok(start == FORMAT || start.iter().all(|byte| *byte == 0))
+}
+
+/// Where a file comes from.
+enum Origin {
+    /// It belongs to this store, or has no tables yet: it is being created.
+    Ours,
+    /// It belongs to this store in another version.
+    OtherVersion(i32),
+    /// Another store or another program created it.
+    Foreign,
+}
+
+fn examine_origin(connection: &Connection, schema: &Schema) -> Attempt<Origin> {
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
     if tables == 0 {
-        return Ok(None);
+        return Ok(Origin::Ours);
     }
-    let application = pragma(connection, "application_id")?;
     let version = pragma(connection, "user_version")?;
-    if (application, version) == (schema.application, schema.version) {
-        return Ok(None);
-    }
-    Ok(Some(format!(
-        "application {application:#x} version {version} instead of {:#x} version {}",
-        schema.application, schema.version
-    )))
+    Ok(
+        match pragma(connection, "application_id")? == schema.application {
+            true if version == schema.version => Origin::Ours,
+            true => Origin::OtherVersion(version),
+            false => Origin::Foreign,
+        },
+    )
+}
+
+fn refuse_foreign(path: &Path, schema: &Schema, why: &str) -> Failure {
+    Failure::Rejected(format!(
+        "{} is not a file of the {}: {why}; correct the address, or move the file away",
+        path.display(),
+        schema.store
+    ))
 }
 
 fn pragma(connection: &Connection, name: &str) -> Attempt<i32> {

@@ -65,13 +65,55 @@ async fn scan(graph: &SqliteGraph) -> Result<usize, StoreError> {
     Ok(page.versions.len())
 }
 
+/// A wrong address must not take a file from its user, nor a store from a running process.
+#[test]
+fn a_file_of_something_else_is_refused_and_left_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("some.sqlite");
+    let location = Location::File(path.clone());
+    let refuse_graph = |why: &str| {
+        let before = fs::read(&path).unwrap();
+        let opened = SqliteGraph::open(&location, Mode::Threads, Guards::default());
+        let Err(StoreError::Rejected { reason, .. }) = opened.map(|_| ()) else {
+            panic!("a file of something else was opened");
+        };
+        assert!(
+            reason.contains(path.to_str().unwrap()) && reason.contains(why),
+            "{reason}"
+        );
+        assert_eq!(fs::read(&path).unwrap(), before);
+    };
+    fs::write(&path, "id,name\n1,Tomato\n").unwrap();
+    refuse_graph("not an SQLite file");
+    fs::write(&path, "no database at all".repeat(2_000)).unwrap();
+    refuse_graph("not an SQLite file");
+
+    fs::remove_file(&path).unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("CREATE TABLE notes (text)").unwrap();
+    drop(other);
+    refuse_graph("something else created it");
+
+    fs::remove_file(&path).unwrap();
+    let documents = SqliteDocuments::open(&location, Mode::Threads, Guards::default()).unwrap();
+    refuse_graph("something else created it");
+    drop(documents);
+    let names: Vec<_> = fs::read_dir(directory.path()).unwrap().collect();
+    assert!(
+        names.iter().all(|entry| {
+            let name = entry.as_ref().unwrap().file_name();
+            !name.to_str().unwrap().contains("damaged")
+        }),
+        "{names:?}"
+    );
+}
+
 #[tokio::test]
-async fn a_file_that_is_not_a_database_is_set_aside() {
+async fn a_file_that_begins_with_zeros_is_set_aside() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("graph.sqlite");
     for round in 1..=2 {
-        let garbage = format!("no database at all, round {round}").repeat(200);
-        fs::write(&path, &garbage).unwrap();
+        fs::write(&path, vec![0; 8192]).unwrap();
         let graph = open(&path);
         assert_eq!(scan(&graph).await.unwrap(), 0);
         fill(&graph, 10).await;
@@ -80,35 +122,25 @@ async fn a_file_that_is_not_a_database_is_set_aside() {
         let aside = directory
             .path()
             .join(format!("graph.sqlite.damaged-{round}"));
-        assert_eq!(fs::read_to_string(aside).unwrap(), garbage);
+        assert_eq!(fs::read(aside).unwrap(), vec![0; 8192]);
     }
 }
 
 #[tokio::test]
-async fn another_version_or_another_store_is_set_aside() {
+async fn another_version_is_set_aside() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("some.sqlite");
     fill(&open(&path), 3).await;
-    for version in [0, 99] {
-        let foreign = rusqlite::Connection::open(&path).unwrap();
-        foreign
-            .pragma_update(None, "user_version", version)
-            .unwrap();
-        drop(foreign);
+    for (number, version) in [(1, 0), (2, 99)] {
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other.pragma_update(None, "user_version", version).unwrap();
+        drop(other);
         let graph = open(&path);
         assert_eq!(scan(&graph).await.unwrap(), 0);
         fill(&graph, 3).await;
+        let aside = format!("some.sqlite.damaged-{number}");
+        assert!(directory.path().join(aside).exists());
     }
-    let location = Location::File(path.clone());
-    let documents = SqliteDocuments::open(&location, Mode::Threads, Guards::default()).unwrap();
-    let position = documents.sink(&stream("demo")).await.unwrap().position;
-    assert_eq!(position, LogPosition::ZERO);
-    let aside = |number| {
-        directory
-            .path()
-            .join(format!("some.sqlite.damaged-{number}"))
-    };
-    assert!(aside(1).exists() && aside(2).exists() && aside(3).exists());
 }
 
 #[tokio::test]
