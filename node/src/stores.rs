@@ -25,6 +25,7 @@ use spice_core::{
     },
 };
 use spice_store_local::LocalBus;
+use spice_store_sqlite::Claim;
 use spice_workers::{
     audit::{self, Followers},
     supervisor::Ports,
@@ -39,7 +40,7 @@ pub use self::{
 use self::{
     installation::{Installations, Setup},
     log::{Appender, OpenLog},
-    tables::{Files, Tables, exists},
+    tables::{Files, Tables, claim_all, exists},
 };
 use crate::{
     address::{Addresses, BusAddress, HintsAddress, LogAddress},
@@ -83,6 +84,8 @@ pub struct Stores {
     installations: Installations,
     open_log: OpenLog,
     appender: Appender,
+    /// Held as long as the stores are open.
+    _claims: Arc<[Claim]>,
 }
 
 impl Stores {
@@ -90,14 +93,14 @@ impl Stores {
     pub async fn open(addresses: &Addresses, access: Access) -> Result<Self, OpenError> {
         let addresses = addresses.clone();
         let opened = tokio::task::spawn_blocking(move || Self::open_blocking(&addresses, access));
-        let stores = opened.await??;
+        let (stores, claimed) = opened.await??;
         let setup = match access {
+            _ if claimed.is_err() || !stores.is_owner() => Setup::Compare,
             Access::OwnExisting => Setup::InstallIfKnown,
-            _ if stores.is_owner() => Setup::Install,
-            _ => Setup::Compare,
+            _ => Setup::Install,
         };
         stores.installations.compare(setup).await?;
-        Ok(stores)
+        claimed.map(|()| stores)
     }
 
     /// Makes a new log the log of the other stores, after a person has accepted that theirs is lost.
@@ -105,7 +108,12 @@ impl Stores {
         self.installations.adopt_log().await
     }
 
-    fn open_blocking(addresses: &Addresses, access: Access) -> Result<Self, OpenError> {
+    /// Opens the stores, and says besides whether this process may use them: it may compare them even
+    /// if it must not.
+    fn open_blocking(
+        addresses: &Addresses,
+        access: Access,
+    ) -> Result<(Self, Result<(), OpenError>), OpenError> {
         let log = addresses.log();
         let ((open_log, appender), files) = match access {
             Access::OwnExisting if !any_exists(addresses) => {
@@ -115,7 +123,18 @@ impl Stores {
             Access::OwnOrShare => (OpenLog::open_owned_or_shared(log)?, Files::Prepare),
             Access::Look => (OpenLog::open_read_only(log)?, Files::Keep),
         };
-        let tables = Tables::open(addresses, files)?;
+        let claims = match appender {
+            Appender::This => claim_all(addresses),
+            Appender::Other | Appender::Unknown => Ok(Vec::new()),
+        };
+        let (tables, claims, claimed) = match claims {
+            Ok(claims) => (Tables::open(addresses, files)?, claims, Ok(())),
+            // Another process has the files open. Whether it serves another log says more than that.
+            Err(taken) => match Tables::open(addresses, Files::Keep) {
+                Ok(tables) => (tables, Vec::new(), Err(taken)),
+                Err(_) => return Err(taken),
+            },
+        };
         let BusAddress::Local = addresses.bus();
         let HintsAddress::Local = addresses.hints();
         let installations = Installations {
@@ -127,7 +146,7 @@ impl Stores {
                 (Store::Documents, tables.documents.clone()),
             ],
         };
-        Ok(Self {
+        let stores = Self {
             installations,
             log: open_log.port(),
             bus: Arc::new(LocalBus::new()),
@@ -140,7 +159,9 @@ impl Stores {
             clock: Arc::new(SystemClock),
             open_log,
             appender,
-        })
+            _claims: claims.into(),
+        };
+        Ok((stores, claimed))
     }
 
     /// Whether this process appends to the log, so that no other one does.

@@ -6,7 +6,7 @@ use spice_core::{
     guard::Guards,
     port::{Store, StoreResult, registry::Anchors},
 };
-use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
+use spice_store_sqlite::{Claim, Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
 
 use super::error::OpenError;
 use crate::address::{Addresses, TablesAddress};
@@ -18,6 +18,19 @@ pub(super) enum Files {
     Prepare,
     /// It is an error.
     Keep,
+}
+
+/// Claims registry, graph and documents for the process that appends to their log. Blocks.
+pub(super) fn claim_all(addresses: &Addresses) -> Result<Vec<Claim>, OpenError> {
+    let addresses = [
+        (Store::Registry, addresses.registry()),
+        (Store::Graph, addresses.graph()),
+        (Store::Documents, addresses.documents()),
+    ];
+    let claims = addresses.map(|(store, TablesAddress::Sqlite(path))| {
+        Claim::take(store, path).map_err(|source| OpenError::Store { store, source })
+    });
+    claims.into_iter().collect()
 }
 
 /// Registry, graph and documents, open.

@@ -50,6 +50,49 @@ async fn an_owner_creates_each_store_where_its_url_says() {
     assert!(cause.contains("has this directory open"), "{cause}");
 }
 
+/// A copy of a log has the installation of the original. Its owner would take over the work of the
+/// process that serves the original.
+#[tokio::test]
+async fn two_copies_of_a_log_cannot_share_a_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let addresses = separate_addresses(&folder);
+    let stores = Stores::open(&addresses, Access::Own).await.unwrap();
+    let copy = folder.path().join("copy");
+    std::fs::create_dir(&copy).unwrap();
+    for entry in std::fs::read_dir(folder.path().join("a/log")).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_file() {
+            std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+        }
+    }
+    let root = folder.path().canonicalize().unwrap();
+    let url = |place: &str| format!("{}/{place}", root.display());
+    for shared in [Store::Registry, Store::Graph, Store::Documents] {
+        let place = |store, of_original: &str| {
+            let of_copy = format!("{store}-of-copy.sqlite");
+            let place = if store == shared {
+                of_original
+            } else {
+                &of_copy
+            };
+            (store, format!("sqlite://{}", url(place)))
+        };
+        let urls = [
+            (Store::Log, format!("dir://{}", url("copy"))),
+            place(Store::Registry, "b/r.sqlite"),
+            place(Store::Graph, "c/g.sqlite"),
+            place(Store::Documents, "d/d.sqlite"),
+        ];
+        let named = urls.iter().map(|(store, url)| (*store, url.as_str()));
+        let of_copy = Addresses::resolve(Path::new("/nowhere"), named).unwrap();
+        let error = Stores::open(&of_copy, Access::Own).await.err().unwrap();
+        assert_eq!(error.to_string(), format!("cannot open the {shared}"));
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains("appends to another log"), "{cause}");
+    }
+    drop(stores);
+}
+
 #[tokio::test]
 async fn a_log_has_one_owner_and_others_share_it() {
     let folder = tempfile::tempdir().unwrap();

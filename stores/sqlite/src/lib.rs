@@ -4,6 +4,7 @@
 
 mod anchors;
 mod candidates;
+mod claim;
 mod columns;
 mod database;
 mod failure;
@@ -22,6 +23,7 @@ pub mod documents;
 pub mod graph;
 pub mod registry;
 
+pub use claim::Claim;
 pub use database::Mode;
 pub use documents::SqliteDocuments;
 pub use graph::SqliteGraph;
