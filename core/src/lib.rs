@@ -2,6 +2,7 @@
 //! runtime, no Kubernetes, no clock.
 #![warn(missing_docs)]
 
+pub mod access;
 pub mod bucket;
 pub mod chain;
 pub mod command;

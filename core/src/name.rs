@@ -11,6 +11,10 @@ use crate::unicode::nfc;
 /// with a letter.
 pub const INSTANCE_ID: &str = "_id";
 
+/// Whoever calls while no principals are declared. No principal can have this name, because it
+/// scopes the keys of commands.
+pub const ANONYMOUS: &str = "anonymous";
+
 /// Why a name is invalid: the kind of name, the value, and the rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid {kind} name {value:?}: it must have {rule}")]
@@ -154,6 +158,18 @@ name_type! {
         (1..=200).contains(&text.len())
             && text.starts_with(|c: char| c.is_ascii_alphabetic())
             && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    }
+}
+
+name_type! {
+    /// The name of a principal: a person, a service or a controller. It is the actor in the log.
+    PrincipalName, "principal",
+    "1 to 100 characters of A-Z, a-z, 0-9, ., _, @, :, / and -, starting with a letter or a digit; not anonymous",
+    |text| {
+        (1..=100).contains(&text.len())
+            && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || "._@:/-".contains(c))
+            && text != ANONYMOUS
     }
 }
 
