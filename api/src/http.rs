@@ -9,6 +9,7 @@ mod commands;
 mod databases;
 mod dead_letters;
 mod failure;
+mod gate;
 mod graph;
 mod head;
 mod history;

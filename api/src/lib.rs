@@ -1,6 +1,7 @@
 //! The api: accepts commands, decides them and appends them; answers reads. Names no adapter.
 #![warn(missing_docs)]
 
+pub mod access;
 mod engine;
 pub mod http;
 mod lock;

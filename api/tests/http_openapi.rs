@@ -4,98 +4,11 @@
 
 mod http_support;
 
-use http_support::{Answer, Server};
+use http_support::{
+    Server,
+    documented::{Documented, documented},
+};
 use serde_json::Value;
-
-/// A call of the document, with its path filled in by the examples.
-struct Documented {
-    service: &'static str,
-    method: String,
-    path: String,
-    operation: Value,
-}
-
-impl Documented {
-    fn id(&self) -> &str {
-        self.operation["operationId"].as_str().unwrap()
-    }
-
-    fn url(&self) -> String {
-        match self.path.strip_prefix("/api/v1") {
-            Some(below) => format!("{}{below}", self.service),
-            None => format!("{}/{}", self.service, self.path),
-        }
-    }
-
-    fn body(&self) -> Option<&Value> {
-        let example = &self.operation["requestBody"]["content"]["application/json"]["example"];
-        (!example.is_null()).then_some(example)
-    }
-
-    /// Sends it. For a stream it reads only the head.
-    async fn send(&self, server: &Server, query: &[(&str, String)]) -> Answer {
-        let mut request = server.request(&self.method, &self.url()).query(query);
-        if let Some(body) = self.body() {
-            request = request.json(body);
-        }
-        let streams =
-            self.operation["responses"]["200"]["content"]["text/event-stream"].is_object();
-        if !streams {
-            return server.send(request).await;
-        }
-        let response = request.send().await.unwrap();
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = match status {
-            200 => String::new(),
-            _ => response.text().await.unwrap(),
-        };
-        let body = serde_json::from_str(&text).unwrap_or_default();
-        Answer {
-            status,
-            headers,
-            text,
-            body,
-        }
-    }
-
-    fn parameters(&self, place: &str) -> Vec<&Value> {
-        let parameters = self.operation["parameters"].as_array();
-        let parameters = parameters.into_iter().flatten();
-        parameters.filter(|it| it["in"] == place).collect()
-    }
-}
-
-fn filled(path: &str, operation: &Value) -> String {
-    let mut filled = path.to_owned();
-    for parameter in operation["parameters"].as_array().into_iter().flatten() {
-        let name = format!("{{{}}}", parameter["name"].as_str().unwrap());
-        let example = match &parameter["example"] {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        filled = filled.replace(&name, &example);
-    }
-    filled
-}
-
-async fn documented(server: &Server) -> Vec<Documented> {
-    let mut calls = Vec::new();
-    for (service, url) in [("", "//openapi.json"), ("oms:", "oms://openapi.json")] {
-        let document = server.get(url).await.expect(200).body;
-        for (path, methods) in document["paths"].as_object().unwrap() {
-            for (method, operation) in methods.as_object().unwrap() {
-                calls.push(Documented {
-                    service,
-                    method: method.to_uppercase(),
-                    path: filled(path, operation),
-                    operation: operation.clone(),
-                });
-            }
-        }
-    }
-    assert!(calls.len() > 30);
-    calls
-}
 
 /// Returns a valid value of a parameter.
 fn value_of(parameter: &Value) -> String {
@@ -194,12 +107,7 @@ async fn the_examples_work_in_order() {
         "submitTransaction",
     ] {
         let (path, method, operation) = find(&document, id);
-        let call = Documented {
-            service: "",
-            method: method.to_uppercase(),
-            path: filled(path, operation),
-            operation: operation.clone(),
-        };
+        let call = Documented::new("", method, path, operation);
         let required = call.parameters("query").into_iter();
         let required = required.filter(|parameter| parameter["required"] == true);
         // A created aggregate has its first sequence.

@@ -65,7 +65,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     // Make one call first, so that an unreachable server is reported only once.
     let outcome = session.client.databases().await.map_err(Into::into);
     session.advise(outcome).await?;
-    let client = ApiClient::new(&options.server.server)?;
+    let client = ApiClient::with_credentials(&options.server.server, options.server.credentials())?;
     let report = if options.dry_run {
         apply_documents(&Rehearsal::new(client, session.client), documents).await
     } else {

@@ -7,7 +7,7 @@ use clap::{ArgMatches, CommandFactory, Parser, Subcommand, builder::FalseyValueP
 use crate::{
     apply, audit, branch, completion, config, dead_letters, demo, describe, dev, diff, export, get,
     history, import, log, merge, operator, query, rebase, replay, rollback, settings::ConfigFile,
-    verify, watch,
+    token, verify, watch,
 };
 
 /// SPICE Harvester: a knowledge graph on an append-only log.
@@ -67,6 +67,9 @@ pub(crate) enum Command {
     Export(export::Options),
     /// Show all settings, their values and their sources.
     Config(Box<config::Options>),
+    /// Make tokens for principals.
+    #[command(subcommand)]
+    Token(token::Token),
     /// Print the completion script for a shell.
     Completion(completion::Options),
     /// Run the Kubernetes operator.
@@ -130,6 +133,7 @@ impl Command {
             Self::Watch(options) => watch::run(options).await,
             Self::Export(options) => export::run(options).await,
             Self::Config(options) => config::run(&options, matches, file, Cli::command()),
+            Self::Token(command) => token::run(command),
             Self::Completion(options) => Ok(completion::run(options, Cli::command())),
             Self::Operator(options) => operator::run(options).await,
             Self::Log(command) => log::run(command).await,

@@ -9,7 +9,9 @@ use spice_node::address::hide_secrets;
 
 use crate::{
     output::{self, Format},
-    settings::{ConfigFile, Knobs, Listen, OperatorSettings, Place, StorePlaces, Traces, file},
+    settings::{
+        Access, ConfigFile, Knobs, Listen, OperatorSettings, Place, StorePlaces, Traces, file,
+    },
 };
 
 #[derive(Debug, Args)]
@@ -33,6 +35,8 @@ pub(crate) struct Options {
     stores: StorePlaces,
     #[command(flatten)]
     listen: Listen,
+    #[command(flatten)]
+    access: Access,
     #[command(flatten)]
     knobs: Knobs,
     #[command(flatten)]

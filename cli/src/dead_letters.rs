@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use spice_client::{Client, Write};
+use spice_client::Write;
 
 use crate::{
     failure::Hint,
@@ -77,12 +77,12 @@ async fn execute(command: Command) -> anyhow::Result<()> {
             database,
             output,
         } => {
-            let client = Client::new(&server.server)?;
+            let client = server.client()?;
             let list = client.dead_letters(database.as_deref()).await?;
             show_dead_letters(output.output, &list.dead_letters)
         }
         Command::Show { letter, output } => {
-            let client = Client::new(&letter.server.server)?;
+            let client = letter.server.client()?;
             let (database, handler) = (&letter.database, &letter.handler);
             let found = client
                 .dead_letter(database, handler, letter.position)
@@ -90,7 +90,7 @@ async fn execute(command: Command) -> anyhow::Result<()> {
             output::document(output.output, &found)
         }
         Command::Retry(letter) => {
-            let client = Client::new(&letter.server.server)?;
+            let client = letter.server.client()?;
             client
                 .retry_dead_letter(&letter.database, &letter.handler, letter.position)
                 .await?;
@@ -98,7 +98,7 @@ async fn execute(command: Command) -> anyhow::Result<()> {
             Ok(output::line(done)?)
         }
         Command::Discard { letter, reason } => {
-            let client = Client::new(&letter.server.server)?;
+            let client = letter.server.client()?;
             let (database, handler) = (&letter.database, &letter.handler);
             let write = Write::default();
             client

@@ -9,10 +9,10 @@ use std::{
 };
 
 use anyhow::{bail, ensure};
-use clap::Args;
+use clap::{Args, builder::FalseyValueParser};
 use serde_json::{Map, Value};
 use spice_client::{Change, Client, GraphAnswer, Read, Write};
-use spice_node::address::Addresses;
+use spice_node::{access::Callers, address::Addresses};
 use spice_operator::{ApiClient, Applied, Source, apply_documents, read};
 use tokio::time::Instant;
 
@@ -43,6 +43,9 @@ pub(crate) struct Options {
     data_dir: Option<PathBuf>,
     #[command(flatten)]
     listen: Listen,
+    /// Let anybody do everything, also from other machines.
+    #[arg(long, env = "SPICE_ALLOW_ANONYMOUS", value_parser = FalseyValueParser::new())]
+    allow_anonymous: bool,
     #[command(flatten)]
     knobs: Knobs,
     #[command(flatten)]
@@ -60,7 +63,20 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         .as_deref()
         .unwrap_or_else(|| own_folder.path());
     let addresses = Addresses::resolve(data_dir, [])?;
-    let node = start(&addresses, &options.knobs, &options.listen, &ending).await?;
+    let callers = if options.allow_anonymous {
+        Callers::Anybody
+    } else {
+        Callers::Local
+    };
+    let settings = options.knobs.api(&options.listen, callers);
+    let node = start(
+        &addresses,
+        settings,
+        &options.knobs,
+        &options.listen,
+        &ending,
+    )
+    .await?;
     let url = gateway_url(&node);
     let story = tokio::select! {
         done = run_steps(&url, own_folder.path()) => done,

@@ -5,16 +5,17 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use clap::Args;
 use spice_node::{
     address::Addresses,
-    api::{ListenError, Service},
+    api::{ApiSettings, ListenError, Service},
     node::{Node, StartError},
 };
+use spice_operator::ApiClient;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     apply::keep::{apply_continuously, check_paths},
     failure::Hint,
     output,
-    settings::{Knobs, Listen, StorePlaces, Traces},
+    settings::{Access, CredentialFiles, Knobs, Listen, StorePlaces, Traces},
     signals::end_on_signal,
 };
 
@@ -27,9 +28,13 @@ pub(crate) struct Options {
     stores: StorePlaces,
     #[command(flatten)]
     listen: Listen,
+    #[command(flatten)]
+    access: Access,
     /// YAML files or folders to apply, and to apply again when they change.
     #[arg(long, value_name = "PATH")]
     apply: Vec<PathBuf>,
+    #[command(flatten)]
+    credentials: CredentialFiles,
     #[command(flatten)]
     knobs: Knobs,
     #[command(flatten)]
@@ -40,15 +45,25 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     check_paths(&options.apply)?;
     let ending = end_on_signal()?;
     let addresses = options.stores.addresses()?;
-    let node = start(&addresses, &options.knobs, &options.listen, &ending).await?;
+    let callers = options.access.callers()?;
+    let settings = options.knobs.api(&options.listen, callers);
+    let node = start(
+        &addresses,
+        settings,
+        &options.knobs,
+        &options.listen,
+        &ending,
+    )
+    .await?;
     announce(&node)?;
-    let keeper = (!options.apply.is_empty()).then(|| {
-        tokio::spawn(apply_continuously(
-            gateway_url(&node),
-            options.apply,
-            ending.clone(),
-        ))
-    });
+    let keeper = if options.apply.is_empty() {
+        None
+    } else {
+        let credentials = options.credentials.of_client();
+        let client = ApiClient::with_credentials(&gateway_url(&node), credentials)?;
+        let applying = apply_continuously(client, options.apply, ending.clone());
+        Some(tokio::spawn(applying))
+    };
     ending.cancelled().await;
     output::line("ending")?;
     if tokio::time::timeout(PATIENCE, node.end()).await.is_err() {
@@ -63,18 +78,24 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
 /// Starts every role.
 pub(crate) async fn start(
     addresses: &Addresses,
+    api: ApiSettings,
     knobs: &Knobs,
     listen: &Listen,
     ending: &CancellationToken,
 ) -> anyhow::Result<Node> {
-    let settings = (knobs.api(listen), knobs.work()?);
+    let settings = (api, knobs.work()?);
     let started = Node::start(addresses, &listen.services(), settings, ending).await;
     started.map_err(|error| match error {
         StartError::Listen(ListenError { service, .. }) => {
             let hint = format!("choose another address with --{service}-listen");
             anyhow::Error::from(error).context(Hint(hint))
         }
-        StartError::Open(_) => error.into(),
+        StartError::Exposed(_) => {
+            let hint = "declare who may call with --tokens (see `spice token new`), or let anybody \
+                        do everything with --allow-anonymous";
+            anyhow::Error::from(error).context(Hint(hint.to_owned()))
+        }
+        StartError::Principals(_) | StartError::Open(_) => error.into(),
     })
 }
 

@@ -92,7 +92,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
 
 fn of_call(error: &Error) -> u8 {
     match error {
-        Error::InvalidUrl { .. } | Error::InvalidRequest { .. } => 2,
+        Error::InvalidUrl { .. } | Error::InvalidFile { .. } | Error::InvalidRequest { .. } => 2,
         Error::Unreachable { .. }
         | Error::Late { .. }
         | Error::Broken { .. }

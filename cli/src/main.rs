@@ -29,6 +29,7 @@ mod rollback;
 mod session;
 mod settings;
 mod signals;
+mod token;
 mod verify;
 mod watch;
 

@@ -36,6 +36,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     };
     let client = kube::Client::try_from(config)?;
     let config = OperatorConfig {
+        credentials: options.server.credentials(),
         api_url: options.server.server,
         namespace: options.settings.namespace,
         resync: Duration::from_secs(options.settings.resync_seconds),

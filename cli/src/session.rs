@@ -26,7 +26,7 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(place: &Place) -> anyhow::Result<Self> {
         Ok(Self {
-            client: Client::new(&place.server.server)?,
+            client: place.server.client()?,
             database: place.database.clone(),
             branch: place.branch.clone(),
             format: place.output.output,
@@ -109,6 +109,7 @@ impl Session {
             (409, "optimistic_concurrency_conflict") => {
                 Some("someone else changed it in the meantime; read it again, then repeat the command".to_owned())
             }
+            (401, _) => Some("give a token with --token-file or SPICE_TOKEN_FILE".to_owned()),
             (409, "merge_conflict") => Some(
                 "--strategy ours|theirs decides all conflicts; --resolve AGGREGATE.PROPERTY=ours decides one"
                     .to_owned(),

@@ -5,19 +5,21 @@ pub(crate) mod file;
 mod place;
 mod stores;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, builder::FalseyValueParser};
 use spice_node::{
+    access::Callers,
     api::{ApiSettings, Service},
     work::WorkSettings,
 };
 
 pub(crate) use self::{
     file::ConfigFile,
-    place::{OfDatabase, Output, Place, Server},
+    place::{CredentialFiles, OfDatabase, Output, Place, Server},
     stores::{LogPlace, StorePlaces},
 };
+use crate::failure::usage;
 
 /// The listeners, and how long they keep a connection.
 #[allow(clippy::struct_field_names)] // the flags' names
@@ -76,6 +78,33 @@ impl Listen {
     }
 }
 
+/// Who may call the services.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Access {
+    /// The file of the principals that may call, with the SHA-256 of their tokens (`spice token
+    /// new`); read again when it changes. Without it, anybody on this machine may do everything.
+    #[arg(long, env = "SPICE_TOKENS", value_name = "FILE")]
+    pub(crate) tokens: Option<PathBuf>,
+    /// Let anybody do everything, also from other machines. Without it, a listener that other
+    /// machines can reach needs `--tokens`.
+    #[arg(long, env = "SPICE_ALLOW_ANONYMOUS", value_parser = FalseyValueParser::new())]
+    pub(crate) allow_anonymous: bool,
+}
+
+impl Access {
+    /// Who may call.
+    pub(crate) fn callers(&self) -> anyhow::Result<Callers> {
+        match (&self.tokens, self.allow_anonymous) {
+            (Some(_), true) => Err(usage(
+                "--tokens lets only principals in, and --allow-anonymous anybody; give one of them",
+            )),
+            (Some(path), false) => Ok(Callers::Principals(path.clone())),
+            (None, true) => Ok(Callers::Anybody),
+            (None, false) => Ok(Callers::Local),
+        }
+    }
+}
+
 /// Settings with the names of the earlier system.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Knobs {
@@ -110,8 +139,9 @@ pub(crate) struct Knobs {
 
 impl Knobs {
     /// How the api works.
-    pub(crate) fn api(&self, listen: &Listen) -> ApiSettings {
+    pub(crate) fn api(&self, listen: &Listen, callers: Callers) -> ApiSettings {
         ApiSettings {
+            callers,
             keep_alive: Duration::from_secs(listen.keep_alive_seconds),
             event_sourcing: self.enable_event_sourcing,
             keep_first_on_mismatch: self.idempotency_mismatch == Mismatch::Warn,

@@ -7,9 +7,10 @@ use std::{
     time::Duration,
 };
 
-use reqwest::{Url, redirect};
+use reqwest::{Certificate, Url, redirect};
 
 use crate::{
+    credentials::{Credentials, Keyring},
     error::{Error, causes},
     retry::Retries,
 };
@@ -22,7 +23,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// A client of one gateway. Clones share its connections.
 #[derive(Clone)]
 pub struct Client {
-    pub(crate) http: reqwest::Client,
+    pub(crate) keyring: Keyring,
     pub(crate) server: Arc<Url>,
     pub(crate) retries: Retries,
 }
@@ -31,6 +32,7 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
             .field("server", &self.server.as_str())
+            .field("credentials", &self.keyring)
             .field("retries", &self.retries)
             .finish_non_exhaustive()
     }
@@ -42,6 +44,12 @@ impl Client {
     /// Uses the proxies of the environment (`HTTPS_PROXY`, `NO_PROXY` …), except for this machine.
     /// Certificates are checked with the system's authorities, or with those in `SSL_CERT_FILE`.
     pub fn new(url: &str) -> Result<Self, Error> {
+        Self::with_credentials(url, Credentials::default())
+    }
+
+    /// [`Client::new`] with a token, or with authorities of its own. The token is sent with every
+    /// request.
+    pub fn with_credentials(url: &str, credentials: Credentials) -> Result<Self, Error> {
         let invalid = |reason: String| Error::InvalidUrl {
             url: url.to_owned(),
             reason,
@@ -53,24 +61,16 @@ impl Client {
         let Some(host) = server.host_str() else {
             return Err(invalid("it has no host".into()));
         };
-        let mut builder = http_builder()
-            .user_agent(concat!("spice/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_WITHIN)
-            .pool_max_idle_per_host(IDLE)
-            .pool_idle_timeout(IDLE_FOR)
-            .tcp_nodelay(true)
-            // A redirect would turn a command into a GET.
-            .redirect(redirect::Policy::none());
-        if is_this_machine(host) {
-            builder = builder.no_proxy();
-        }
-        if server.scheme() == "http" {
-            // Authorities are read from disk only when needed.
-            builder = builder.tls_certs_only([]);
-        }
-        let http = builder.build().map_err(|error| invalid(causes(&error)))?;
+        let (is_local, is_plain) = (is_this_machine(host), server.scheme() == "http");
+        let of = url.to_owned();
+        let build = move |authorities| {
+            build(is_local, is_plain, authorities).map_err(|error| Error::InvalidUrl {
+                url: of.clone(),
+                reason: causes(&error),
+            })
+        };
         Ok(Self {
-            http,
+            keyring: Keyring::open(credentials, build)?,
             server: Arc::new(server),
             retries: Retries::default(),
         })
@@ -87,6 +87,29 @@ impl Client {
     pub fn server(&self) -> &str {
         self.server.as_str().trim_end_matches('/')
     }
+}
+
+fn build(
+    is_local: bool,
+    is_plain: bool,
+    authorities: Vec<Certificate>,
+) -> Result<reqwest::Client, reqwest::Error> {
+    let mut builder = http_builder()
+        .user_agent(concat!("spice/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_WITHIN)
+        .pool_max_idle_per_host(IDLE)
+        .pool_idle_timeout(IDLE_FOR)
+        .tcp_nodelay(true)
+        // A redirect would turn a command into a GET, and carry the token elsewhere.
+        .redirect(redirect::Policy::none());
+    if is_local {
+        builder = builder.no_proxy();
+    }
+    if is_plain || !authorities.is_empty() {
+        // The system's are read from disk only when needed.
+        builder = builder.tls_certs_only(authorities);
+    }
+    builder.build()
 }
 
 /// The builder of a plain HTTP client, for code that needs one in addition to [`Client`]. Uses the

@@ -1,6 +1,6 @@
 //! Failures of calls, as values.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use serde_json::{Map, Value, value::RawValue};
@@ -13,6 +13,14 @@ pub enum Error {
     InvalidUrl {
         /// The given value.
         url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file with a token or with authorities cannot be used.
+    #[error("cannot use {}: {reason}", path.display())]
+    InvalidFile {
+        /// The file.
+        path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
@@ -134,9 +142,10 @@ impl Error {
             | Self::Broken { .. }
             | Self::Silent { .. }
             | Self::Unfinished { .. } => Class::Transient,
-            Self::InvalidUrl { .. } | Self::InvalidRequest { .. } | Self::Unreadable { .. } => {
-                Class::Refused
-            }
+            Self::InvalidUrl { .. }
+            | Self::InvalidFile { .. }
+            | Self::InvalidRequest { .. }
+            | Self::Unreadable { .. } => Class::Refused,
             Self::Refused(refusal) => refusal.class(),
         }
     }

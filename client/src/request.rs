@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::{
-    Method, Url,
+    Method, StatusCode, Url,
     header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -14,6 +14,7 @@ use crate::{
     answer::Answer,
     calls::{Call, encode, is_dots},
     client::Client,
+    credentials::Access,
     error::{Error, causes},
     options::{Read, Write},
 };
@@ -322,11 +323,28 @@ impl<'c> Request<'c> {
             let reason = reason.clone();
             return Err(Error::InvalidRequest { reason });
         }
-        let mut request = self
-            .client
+        let access = self.client.keyring.access();
+        let response = self.transmit(&access, limit).await?;
+        if response.status() == StatusCode::UNAUTHORIZED
+            && let Some(access) = self.client.keyring.access_instead_of(&access)
+        {
+            // The token has just been replaced; a request that was not let in had no effect.
+            return self.transmit(&access, limit).await;
+        }
+        Ok(response)
+    }
+
+    async fn transmit(
+        &self,
+        access: &Access,
+        limit: Option<Duration>,
+    ) -> Result<reqwest::Response, Error> {
+        let mut headers = self.headers.clone();
+        access.authorize(&mut headers);
+        let mut request = access
             .http
             .request(self.method.clone(), self.url.clone())
-            .headers(self.headers.clone());
+            .headers(headers);
         if let Some(limit) = limit {
             request = request.timeout(limit);
         }

@@ -2,6 +2,8 @@
 //! through its output, its standard error and its exit code.
 #![allow(clippy::unwrap_used)]
 
+#[path = "cli/access.rs"]
+mod access;
 #[path = "cli/apply.rs"]
 mod apply;
 #[path = "cli/audit.rs"]

@@ -1,9 +1,10 @@
 //! The api as a role of a process: the writer, and the services on their listeners.
 
-use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use spice_api::{
     Engine,
+    access::Access,
     http::{self, Api, Settings, Timeouts},
     writer::{Writer, WriterSettings},
 };
@@ -14,47 +15,14 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::stores::Stores;
-
-/// A service of a process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Service {
-    /// The api for clients.
-    Gateway,
-    /// The ontology management service.
-    Oms,
-    /// The funnel.
-    Funnel,
-    /// Metrics and health checks only; the one service of a process that only runs workers.
-    Metrics,
-}
-
-impl Service {
-    /// The name of the service.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Gateway => "gateway",
-            Self::Oms => "oms",
-            Self::Funnel => "funnel",
-            Self::Metrics => "metrics",
-        }
-    }
-
-    /// Whether it accepts commands, so that the process appends to logs.
-    fn accepts_commands(self) -> bool {
-        matches!(self, Self::Gateway | Self::Oms)
-    }
-}
-
-impl fmt::Display for Service {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+pub use crate::service::Service;
+use crate::{access::Callers, stores::Stores};
 
 /// How an api process works.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ApiSettings {
+    /// Who may call.
+    pub callers: Callers,
     /// How long a connection without a request stays open.
     pub keep_alive: Duration,
     /// Whether writes are answered before the projections show them.
@@ -123,7 +91,8 @@ impl ApiRole {
     pub fn start(
         stores: &Stores,
         listeners: Listeners,
-        settings: ApiSettings,
+        settings: &ApiSettings,
+        access: Arc<Access>,
         sources: Vec<Arc<dyn Source>>,
         ending: &CancellationToken,
     ) -> Self {
@@ -139,6 +108,7 @@ impl ApiRole {
         };
         let api_settings = Settings {
             event_sourcing: settings.event_sourcing,
+            access,
             ..Settings::default()
         };
         let api = Api::new(engine, api_settings, sources);
@@ -193,7 +163,7 @@ pub(crate) async fn end_task(task: JoinHandle<()>) {
     }
 }
 
-fn start_writer(stores: &Stores, settings: ApiSettings) -> Writer {
+fn start_writer(stores: &Stores, settings: &ApiSettings) -> Writer {
     Writer::new(
         stores.sinks.to_vec(),
         stores.log.clone(),

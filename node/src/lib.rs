@@ -3,11 +3,15 @@
 //! and prints nothing.
 #![warn(missing_docs)]
 
+pub mod access;
 pub mod address;
 pub mod api;
 mod clock;
+mod files;
 pub mod node;
 pub mod replay;
+mod service;
+mod steady;
 pub mod stores;
 pub mod verify;
 pub mod work;

@@ -1,14 +1,16 @@
 //! A node: the roles of one process, over whatever stores are named.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use spice_workers::supervisor::Workers;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    access::{ExposedError, FileError},
     address::Addresses,
     api::{ApiRole, ApiSettings, ListenError, Listeners, Service, end_task},
+    files::FileStates,
     stores::{Access, OpenError, Stores},
     work::{WorkSettings, start_workers},
 };
@@ -16,6 +18,12 @@ use crate::{
 /// A node that does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// Nobody said who may call from elsewhere.
+    #[error(transparent)]
+    Exposed(#[from] ExposedError),
+    /// The principals cannot be read.
+    #[error(transparent)]
+    Principals(#[from] FileError),
     /// A service cannot listen.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -41,11 +49,21 @@ impl Node {
         (api, work): (ApiSettings, WorkSettings),
         ending: &CancellationToken,
     ) -> Result<Self, StartError> {
+        api.callers.check(listen)?;
+        let states = Arc::new(FileStates::default());
+        let access = api.callers.open(&states, ending).await?;
         let listeners = Listeners::bind(listen).await?;
         let stores = Stores::open(addresses, Access::Own).await?;
         let bound = listeners.addresses().to_vec();
         let workers = start_workers(&stores, work);
-        let api = ApiRole::start(&stores, listeners, api, vec![workers.source()], ending);
+        let api = ApiRole::start(
+            &stores,
+            listeners,
+            &api,
+            access,
+            vec![workers.source(), states],
+            ending,
+        );
         let log_maintenance = tokio::spawn(async move { stores.maintain_log().await });
         Ok(Self {
             api,

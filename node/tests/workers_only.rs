@@ -9,6 +9,7 @@ use std::{
 
 use spice_core::id::{LogPosition, StreamId};
 use spice_node::{
+    access::Callers,
     address::Addresses,
     api::{ApiSettings, Service},
     node::Node,
@@ -33,6 +34,7 @@ async fn start(
 ) -> (Node, SocketAddr) {
     let addresses = Addresses::resolve(data_dir, []).unwrap();
     let api = ApiSettings {
+        callers: Callers::Local,
         keep_alive: LIMIT,
         event_sourcing: true,
         keep_first_on_mismatch: false,

@@ -6,7 +6,7 @@ mod api;
 use std::time::Duration;
 
 use reqwest::Method;
-use spice_client::{Client, Error, Read, Retries};
+use spice_client::{Client, Credentials, Error, Read, Retries};
 use spice_crds::Exact;
 
 use answer::{class_stored, database_stored, present, progress};
@@ -25,8 +25,14 @@ pub struct ApiClient {
 impl ApiClient {
     /// A client of the gateway at `base`, for example `http://127.0.0.1:8002`.
     pub fn new(base: &str) -> Result<Self, ApiError> {
-        let client = Client::new(base).map_err(|error| ApiError::Invalid {
-            reason: "invalid_url".into(),
+        Self::with_credentials(base, Credentials::default())
+    }
+
+    /// [`ApiClient::new`] with a token, or with authorities of its own.
+    pub fn with_credentials(base: &str, credentials: Credentials) -> Result<Self, ApiError> {
+        let client = Client::with_credentials(base, credentials);
+        let client = client.map_err(|error| ApiError::Invalid {
+            reason: "invalid_client".into(),
             message: error.to_string(),
         })?;
         // A failed pass is repeated as a whole, with a backoff of its own, so the client does not

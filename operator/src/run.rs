@@ -7,6 +7,7 @@ use kube::{
     api::{Api, ListParams},
     core::PartialObjectMeta,
 };
+use spice_client::Credentials;
 use spice_crds::{Branch, Database, Ontology};
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +26,8 @@ const ABSENT_KIND: Duration = Duration::from_secs(1);
 pub struct OperatorConfig {
     /// The gateway of the api, for example `http://127.0.0.1:8002`.
     pub api_url: String,
+    /// The files of the client of the api.
+    pub credentials: Credentials,
     /// Only this namespace; none: all.
     pub namespace: Option<String>,
     /// The interval for reconciling settled objects again (plus or minus a fifth).
@@ -36,6 +39,7 @@ impl OperatorConfig {
     pub fn new(api_url: impl Into<String>) -> Self {
         Self {
             api_url: api_url.into(),
+            credentials: Credentials::default(),
             namespace: None,
             resync: Duration::from_secs(30),
         }
@@ -56,7 +60,7 @@ pub async fn run(
     config: OperatorConfig,
     stop: CancellationToken,
 ) -> Result<(), OperatorError> {
-    let api = ApiClient::new(&config.api_url)?;
+    let api = ApiClient::with_credentials(&config.api_url, config.credentials.clone())?;
     let served = async {
         wait_until_served::<Database>(&client, &config).await;
         wait_until_served::<Ontology>(&client, &config).await;

@@ -56,6 +56,13 @@ table! {
     HTTP_REQUEST_DURATION: Histogram(LATENCY) = "spice_http_request_duration_seconds" {}
         "Time from a request to the head of its answer";
 
+    ACCESS_DENIED: Counter(Counter) = "spice_access_denied_total" {"reason"}
+        "Requests that were not let in. `reason` is `missing`, `malformed`, `unknown` (a wrong token), `slowed` (too many wrong tokens from one address) or `forbidden` (the principal may not do that)";
+    ACCESS_TOKENS: Gauge(Gauge) = "spice_access_tokens" {}
+        "Tokens of principals that are in force; 0 if anybody may do everything";
+    FILE_VALID: Gauge(Gauge) = "spice_file_valid" {"file"}
+        "1 while a file that is read again when it changes can be used; 0 if not, and its former content stays in force. `file` is `tokens`";
+
     COMMANDS: Counter(Counter) = "spice_commands_total" {"outcome", "code"}
         "Commands that were accepted or refused; `code` is the error code of a refusal";
     APPENDS: Counter(Counter) = "spice_appends_total" {"outcome"}

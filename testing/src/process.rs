@@ -22,7 +22,7 @@ use tokio::{
 pub use self::binary::{run, setting, spice, workspace};
 
 /// Environment variables that would change what is tested.
-const NOT_INHERITED: [&str; 13] = [
+const NOT_INHERITED: [&str; 17] = [
     "SPICE_DATA_DIR",
     "SPICE_LOG",
     "SPICE_BUS",
@@ -34,6 +34,10 @@ const NOT_INHERITED: [&str; 13] = [
     "SPICE_OMS_LISTEN",
     "SPICE_FUNNEL_LISTEN",
     "SPICE_METRICS_LISTEN",
+    "SPICE_TOKENS",
+    "SPICE_ALLOW_ANONYMOUS",
+    "SPICE_TOKEN_FILE",
+    "SPICE_CA_FILE",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "ENABLE_EVENT_SOURCING",
 ];

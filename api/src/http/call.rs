@@ -11,6 +11,7 @@ use axum::{
     http::request::Parts,
 };
 use spice_core::{
+    access::Caller,
     command::{Action, Command, Origin},
     error::ErrorCode,
     id::CommandId,
@@ -21,28 +22,49 @@ use spice_core::{
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::http::{
-    Api, Service, Surface,
-    failure::Failure,
-    parameters::{Accepted, Given, Kind, Parameter, headers, known, path},
-    serve::Ending,
+use crate::{
+    access::Admission,
+    http::{
+        Api, Service, Surface,
+        failure::Failure,
+        parameters::{Accepted, Given, Kind, Parameter, headers, known, path},
+        serve::Ending,
+    },
 };
-
-/// The principal, until there are users.
-const PRINCIPAL: &str = "anonymous";
 
 /// The id of the request, set by the outermost layer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequestUuid(pub(crate) Uuid);
+
+/// What ends a streaming answer before its own end.
+#[derive(Debug, Clone)]
+pub(crate) struct Cut {
+    /// The shutdown of the service.
+    pub(crate) shutdown: CancellationToken,
+    /// The withdrawal of the caller's token.
+    pub(crate) withdrawal: CancellationToken,
+}
+
+impl Cut {
+    /// Waits for it.
+    pub(crate) async fn wait(&self) {
+        tokio::select! {
+            () = self.shutdown.cancelled() => {}
+            () = self.withdrawal.cancelled() => {}
+        }
+    }
+}
 
 /// One request.
 pub(crate) struct Call {
     pub(crate) api: Arc<Api>,
     pub(crate) surface: Surface,
     pub(crate) given: Given,
+    /// Who calls; the rule of the call has let them through.
+    pub(crate) caller: Caller,
     conversation: Option<Uuid>,
-    /// The shutdown of the service, for streaming answers.
-    pub(crate) ending: CancellationToken,
+    /// What ends a streaming answer early.
+    pub(crate) cut: Cut,
     /// Locked only so that it can be shared between threads; it is taken through `&mut`.
     body: Mutex<Body>,
 }
@@ -58,8 +80,11 @@ impl FromRequest<Service> for Call {
             extensions,
             ..
         } = parts;
-        let accepted = extensions.get::<Accepted>().ok_or_else(|| {
-            let message = "the call does not say which parameters it takes";
+        let passed = extensions
+            .get::<Accepted>()
+            .zip(extensions.get::<Admission>());
+        let (accepted, admission) = passed.ok_or_else(|| {
+            let message = "the request did not come through the gate of its call";
             Failure::new(ErrorCode::Internal, message)
         })?;
         let given = accepted.read(service.surface, uri, headers)?;
@@ -67,10 +92,14 @@ impl FromRequest<Service> for Call {
             api: Arc::clone(&service.api),
             surface: service.surface,
             given,
+            caller: admission.caller.clone(),
             conversation: extensions.get::<RequestUuid>().map(|id| id.0),
-            ending: extensions
-                .get::<Ending>()
-                .map_or_else(CancellationToken::new, |ending| ending.0.clone()),
+            cut: Cut {
+                shutdown: extensions
+                    .get::<Ending>()
+                    .map_or_else(CancellationToken::new, |ending| ending.0.clone()),
+                withdrawal: admission.withdrawn.clone(),
+            },
             body: Mutex::new(body),
         })
     }
@@ -134,7 +163,7 @@ impl Call {
             database,
             action,
             origin: Origin {
-                actor: None,
+                actor: self.caller.actor().map(str::to_owned),
                 service: self.surface.as_str().to_owned(),
                 correlation_id: self.conversation.unwrap_or(id.0),
                 traceparent: self.traceparent(),
@@ -146,7 +175,7 @@ impl Call {
     /// The `Idempotency-Key`, if there is one.
     pub(crate) fn key(&self) -> Result<Option<IdempotencyKey>, Failure> {
         let key = self.get(&headers::IDEMPOTENCY_KEY)?;
-        Ok(key.map(|key| IdempotencyKey::new(PRINCIPAL, key)))
+        Ok(key.map(|key| IdempotencyKey::new(self.caller.key_scope(), key)))
     }
 
     /// `traceparent`, if it is valid.

@@ -24,8 +24,17 @@ pub(crate) async fn status(call: Call) -> Answer {
 /// The receipt of the command in the path after `commands`.
 pub(crate) async fn find_receipt(call: &Call) -> Result<Receipt, Failure> {
     let command = call.get(&path::COMMAND)?;
-    let receipt = call.api.engine.writer.receipt(command).await?;
-    receipt.ok_or_else(|| {
+    let receipt = call.api.engine.writer.receipt(command).await;
+    let receipt = receipt.map_err(|refusal| {
+        if call.caller.sees_all() {
+            return refusal.into();
+        }
+        // The refusal names the log that cannot be read, which may be one that the caller does not
+        // see.
+        Failure::new(refusal.code, "not every log can be read now")
+    })?;
+    let seen = receipt.filter(|receipt| call.caller.sees(&receipt.stream.database));
+    seen.ok_or_else(|| {
         Failure::not_found(format!("there is no command {command}"))
             .with("command_id", command.to_string())
     })

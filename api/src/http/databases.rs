@@ -167,7 +167,10 @@ pub(crate) async fn list(call: Call) -> Answer {
         };
         (name, damaged)
     });
-    let listed: BTreeMap<_, _> = live.chain(damaged).collect();
+    let seen = live
+        .chain(damaged)
+        .filter(|(name, _)| call.caller.sees(name));
+    let listed: BTreeMap<_, _> = seen.collect();
     let list = DatabaseList {
         count: listed.len(),
         databases: listed.into_values().collect(),
@@ -178,6 +181,7 @@ pub(crate) async fn list(call: Call) -> Answer {
 pub(crate) async fn create(mut call: Call) -> Answer {
     let body: DatabaseBody = call.json().await?;
     let database: DatabaseName = body.name.parse()?;
+    call.require_sight(&database)?;
     let action = Action::CreateDatabase {
         description: body.description.unwrap_or_default(),
         options: body.options,

@@ -75,7 +75,11 @@ impl<'a> From<&'a DeadLetter> for ShownLetter<'a> {
 
 pub(crate) async fn list(call: Call) -> Answer {
     let database = call.get(&known::DATABASE)?;
-    let letters = call.api.reads.dead_letters(database.as_ref()).await?;
+    if let Some(database) = &database {
+        call.require_sight(database)?;
+    }
+    let mut letters = call.api.reads.dead_letters(database.as_ref()).await?;
+    letters.retain(|letter| call.caller.sees(&letter.stream.database));
     let list = DeadLetterList {
         count: letters.len(),
         dead_letters: letters.iter().map(ShownLetter::from).collect(),

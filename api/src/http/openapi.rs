@@ -22,6 +22,7 @@ use crate::http::{
     Service, Surface,
     answer::Answer,
     call::Call,
+    gate::Rule,
     operation::{Operation, Shape, Subject},
     service::Document,
 };
@@ -84,7 +85,9 @@ fn describe(surface: Surface, version: &str, subjects: &[Subject]) -> Value {
         "servers": [{"url": "/"}],
         "tags": tags,
         "paths": paths,
-        "components": {"schemas": components, "headers": headers::known()},
+        "components": {"schemas": components, "headers": headers::known(),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer",
+                "description": "The token of a principal, where principals are declared."}}},
     })
 }
 
@@ -101,7 +104,10 @@ fn describe_service(surface: Surface, version: &str) -> Value {
 const DESCRIPTION: &str = "A write is accepted (202) once it is in the log. The projections \
 follow; `Prefer: wait=N` waits for them. A write returns `sequence`, and reads show \
 `event_sequence`: pass it as `expected_seq` in the next write of the same thing. Every path \
-below `/api/v1/databases` also exists below `/api/v1/database`.";
+below `/api/v1/databases` also exists below `/api/v1/database`. Where principals are declared, a \
+call needs a token, and its principal the role `x-spice-role`: for the database that the call \
+names, and for every one if it is about the whole process. Lists show only what the principal may \
+see.";
 
 fn summarize(surface: Surface) -> &'static str {
     match surface {
@@ -126,6 +132,11 @@ fn describe_operation(
     if !operation.notes.is_empty() {
         described["description"] = operation.notes.into();
     }
+    let rule = operation.rule_at(surface);
+    described["security"] = describe_security(rule);
+    if let Some(role) = rule.role() {
+        described["x-spice-role"] = role.as_str().into();
+    }
     let parameters = parameters::describe(operation);
     if !parameters.is_empty() {
         described["parameters"] = parameters.into();
@@ -145,6 +156,14 @@ fn describe_content(shape: Shape, example: Option<&Value>, schemas: &mut SchemaG
         content["example"] = example.clone();
     }
     content
+}
+
+/// Whether a call needs a token.
+fn describe_security(rule: Rule) -> Value {
+    match rule {
+        Rule::Open => json!([]),
+        Rule::Anywhere(_) | Rule::Database(_) | Rule::Every(_) => json!([{"token": []}]),
+    }
 }
 
 fn describe_responses(

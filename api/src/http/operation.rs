@@ -1,15 +1,16 @@
 //! A described call of a service: the source of the router and of `OpenAPI`. There is no other way
-//! to register a handler, so none is undescribed.
+//! to register a handler, so none is undescribed, and none is without
+//! a rule that says who may make it.
 //!
-//! A call is one row of a table in `routes/`: `get("getThing", things::get)`, then what the row says
-//! about it, in this order: `at`, `does`, `notes`, `takes`, `body`, `answers`, `fails`.
+//! A call is one row of a table in `routes/`: `get(VIEWER, "getThing", things::get)`, then what the row
+//! says about it, in this order: `at`, `does`, `notes`, `takes`, `body`, `answers`, `fails`.
 
 use std::sync::Arc;
 
 use axum::{
-    Extension,
     handler::Handler,
     http::Method,
+    middleware,
     routing::{self, MethodRouter},
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -18,6 +19,7 @@ use spice_core::error::ErrorCode;
 
 use crate::http::{
     Service, Surface,
+    gate::{self, Gate, Rule},
     parameters::{Accepted, Described, headers},
 };
 
@@ -68,6 +70,7 @@ pub(crate) struct Address {
 
 /// One call.
 pub(crate) struct Operation {
+    rule: Rule,
     /// Its method.
     pub(crate) method: Method,
     /// Its id in camelCase, unique in a service.
@@ -95,41 +98,60 @@ pub(crate) struct Operation {
 }
 
 /// A read.
-pub(crate) fn get<H: Handler<T, Service>, T: 'static>(id: &'static str, handler: H) -> Operation {
-    Operation::new(Method::GET, id, routing::get(handler), true)
+pub(crate) fn get<H: Handler<T, Service>, T: 'static>(
+    rule: Rule,
+    id: &'static str,
+    handler: H,
+) -> Operation {
+    Operation::new(rule, Method::GET, id, routing::get(handler), true)
 }
 
 /// A read by `POST`: its question is a body.
-pub(crate) fn ask<H: Handler<T, Service>, T: 'static>(id: &'static str, handler: H) -> Operation {
-    Operation::new(Method::POST, id, routing::post(handler), true)
+pub(crate) fn ask<H: Handler<T, Service>, T: 'static>(
+    rule: Rule,
+    id: &'static str,
+    handler: H,
+) -> Operation {
+    Operation::new(rule, Method::POST, id, routing::post(handler), true)
 }
 
 /// A change by `POST`.
-pub(crate) fn post<H: Handler<T, Service>, T: 'static>(id: &'static str, handler: H) -> Operation {
-    Operation::new(Method::POST, id, routing::post(handler), false)
+pub(crate) fn post<H: Handler<T, Service>, T: 'static>(
+    rule: Rule,
+    id: &'static str,
+    handler: H,
+) -> Operation {
+    Operation::new(rule, Method::POST, id, routing::post(handler), false)
 }
 
 /// A change by `PUT`.
-pub(crate) fn put<H: Handler<T, Service>, T: 'static>(id: &'static str, handler: H) -> Operation {
-    Operation::new(Method::PUT, id, routing::put(handler), false)
+pub(crate) fn put<H: Handler<T, Service>, T: 'static>(
+    rule: Rule,
+    id: &'static str,
+    handler: H,
+) -> Operation {
+    Operation::new(rule, Method::PUT, id, routing::put(handler), false)
 }
 
 /// A change by `DELETE`.
 pub(crate) fn delete<H: Handler<T, Service>, T: 'static>(
+    rule: Rule,
     id: &'static str,
     handler: H,
 ) -> Operation {
-    Operation::new(Method::DELETE, id, routing::delete(handler), false)
+    Operation::new(rule, Method::DELETE, id, routing::delete(handler), false)
 }
 
 impl Operation {
     fn new(
+        rule: Rule,
         method: Method,
         id: &'static str,
         endpoint: MethodRouter<Service>,
         is_read: bool,
     ) -> Self {
         Self {
+            rule,
             method,
             id,
             address: Address::default(),
@@ -305,6 +327,15 @@ impl Operation {
         self
     }
 
+    /// Who may make it at a service. The listener for metrics has only health and metrics, and a
+    /// network of its own: it asks for no token.
+    pub(crate) fn rule_at(&self, service: Surface) -> Rule {
+        match service {
+            Surface::Metrics => Rule::Open,
+            Surface::Gateway | Surface::Oms | Surface::Funnel => self.rule,
+        }
+    }
+
     /// The refusal of an unknown parameter.
     pub(crate) fn refusal(&self) -> ErrorCode {
         if self.is_read {
@@ -314,15 +345,25 @@ impl Operation {
         }
     }
 
-    /// The handler, with the parameters of the call. `template` gives the places of those in the
-    /// path.
-    pub(crate) fn endpoint(&self, template: &'static str) -> MethodRouter<Service> {
+    /// The handler behind its gate, which knows the rule and the parameters of the call. `template`
+    /// gives the places of those in the path.
+    pub(crate) fn endpoint(
+        &self,
+        service: &Service,
+        template: &'static str,
+    ) -> MethodRouter<Service> {
         let accepted = Accepted {
             refusal: self.refusal(),
             known: Arc::from(self.parameters.as_slice()),
             template,
         };
-        self.endpoint.clone().route_layer(Extension(accepted))
+        let gate = Gate {
+            service: service.clone(),
+            rule: self.rule_at(service.surface),
+            accepted,
+        };
+        let layer = middleware::from_fn_with_state(gate, gate::enter);
+        self.endpoint.clone().route_layer(layer)
     }
 }
 

@@ -15,13 +15,12 @@ use axum::{
     },
 };
 use futures::{Stream, StreamExt, stream};
-use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
     commands::{events, socket},
     feed::database_events,
 };
-use crate::http::failure::Failure;
+use crate::http::{call::Cut, failure::Failure};
 
 /// After this time without an event a comment is sent, so that proxies keep the connection, and so
 /// that a broken connection is noticed.
@@ -45,7 +44,7 @@ fn not_an_id(given: &HeaderValue) -> Failure {
 fn event_stream(
     place: Option<String>,
     following: impl Stream<Item = Event> + Send + 'static,
-    ending: CancellationToken,
+    cut: Cut,
 ) -> Response {
     let opening = Event::default().retry(RETRY);
     let opening = match place {
@@ -54,7 +53,7 @@ fn event_stream(
     };
     let opening = opening.comment("listening");
     let all = stream::iter([opening])
-        .chain(following.take_until(ending.cancelled_owned()))
+        .chain(following.take_until(async move { cut.wait().await }))
         .map(Ok::<_, Infallible>);
     let alive = KeepAlive::new().interval(ALIVE).text("alive");
     let mut response = Sse::new(all).keep_alive(alive).into_response();

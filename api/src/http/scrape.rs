@@ -24,6 +24,7 @@ impl Source for Api {
         let build = scrape.sample(&table::BUILD_INFO);
         build.with([version.into()]).set(1.0);
         self.metrics.report(scrape);
+        self.settings.access.report(scrape);
         self.engine.writer.appends().report(scrape);
         self.reads.waits.report(scrape);
         let followed = scrape.sample(&table::FOLLOWED_COMMANDS);

@@ -6,7 +6,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use std::{io, time::Duration};
+use std::{io, net::IpAddr, time::Duration};
 
 use axum::{Extension, Router};
 use hyper::{Request, body::Incoming};
@@ -29,6 +29,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The shutdown of the service, as an extension of requests, for streaming answers.
 #[derive(Debug, Clone)]
 pub(crate) struct Ending(pub(crate) CancellationToken);
+
+/// The address that a request came from, as an extension.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// On a request whose target has a fragment.
 #[derive(Debug, Clone, Copy)]
@@ -59,12 +63,12 @@ pub async fn serve_with(
             () = ending.cancelled() => break,
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, "cannot set TCP_NODELAY");
                     }
                     let router = router.clone();
-                    connections.spawn(connection(stream, router, timeouts, ending.clone()));
+                    connections.spawn(connection(stream, peer.ip(), router, timeouts, ending.clone()));
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
@@ -98,13 +102,19 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-async fn connection<S>(stream: S, router: Router, timeouts: Timeouts, ending: CancellationToken)
-where
+async fn connection<S>(
+    stream: S,
+    peer: IpAddr,
+    router: Router,
+    timeouts: Timeouts,
+    ending: CancellationToken,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (stream, timer) = idle::watch(stream, timeouts);
     let head = timer.clone();
     let mark = move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(peer));
         if head.has_fragment() {
             request.extensions_mut().insert(HasFragment);
         }

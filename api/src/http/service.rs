@@ -7,15 +7,17 @@ use bytes::Bytes;
 use spice_telemetry::Source;
 
 use super::{metrics::Metrics, surface::Surface};
-use crate::{engine::Engine, read::reads::Reads};
+use crate::{access::Access, engine::Engine, read::reads::Reads};
 
 /// Settings of the api.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     /// `ENABLE_EVENT_SOURCING`: if false, every write waits for the projections.
     pub event_sourcing: bool,
     /// The version in health answers.
     pub version: String,
+    /// Who may call.
+    pub access: Arc<Access>,
 }
 
 impl Default for Settings {
@@ -23,6 +25,7 @@ impl Default for Settings {
         Self {
             event_sourcing: true,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            access: Arc::new(Access::anonymous()),
         }
     }
 }

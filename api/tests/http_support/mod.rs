@@ -1,6 +1,7 @@
 //! The two services on free ports, over the real embedded components in memory.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub(crate) mod documented;
 pub(crate) mod events;
 pub(crate) mod hooks;
 pub(crate) mod keys;
@@ -59,6 +60,8 @@ pub(crate) struct Server {
     /// How many requests were sent.
     sent: AtomicUsize,
     client: Client,
+    /// The token of every request.
+    pub(crate) token: Option<String>,
 }
 
 /// The answer of a service.
@@ -235,6 +238,7 @@ impl Server {
             engine,
             nodes: Vec::new(),
             sent: AtomicUsize::new(0),
+            token: None,
             client: spice_client::http_builder()
                 .timeout(Duration::from_secs(30))
                 .build()
@@ -267,7 +271,11 @@ impl Server {
         } else {
             format!("/api/v1{path}")
         };
-        self.client.request(method, format!("{service}{path}"))
+        let request = self.client.request(method, format!("{service}{path}"));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
     }
 
     pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {

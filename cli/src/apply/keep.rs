@@ -34,7 +34,7 @@ pub(crate) fn check_paths(paths: &[PathBuf]) -> anyhow::Result<()> {
 
 /// Applies the files, and applies them again when they change, until `ending` is cancelled.
 pub(crate) async fn apply_continuously(
-    server: String,
+    client: ApiClient,
     paths: Vec<PathBuf>,
     ending: CancellationToken,
 ) {
@@ -49,7 +49,7 @@ pub(crate) async fn apply_continuously(
     let mut was_whole = false;
     let mut reported = Reported::default();
     while !ending.is_cancelled() {
-        let whole = apply_once(&server, &paths, &mut reported).await;
+        let whole = apply_once(&client, &paths, &mut reported).await;
         if whole && !was_whole {
             tracing::info!("all declarations are applied");
         }
@@ -111,7 +111,7 @@ impl Reported {
 }
 
 /// Runs one pass. Returns whether everything is applied.
-async fn apply_once(server: &str, paths: &[PathBuf], reported: &mut Reported) -> bool {
+async fn apply_once(client: &ApiClient, paths: &[PathBuf], reported: &mut Reported) -> bool {
     reported.begin();
     let sources: Vec<Source> = paths.iter().cloned().map(Source::Path).collect();
     let documents = match declared::read_checked(&sources, &super::classes::check) {
@@ -141,14 +141,7 @@ async fn apply_once(server: &str, paths: &[PathBuf], reported: &mut Reported) ->
             return false;
         }
     };
-    let client = match ApiClient::new(server) {
-        Ok(client) => client,
-        Err(error) => {
-            tracing::error!(%error, "no client");
-            return false;
-        }
-    };
-    let report = apply_documents(&client, documents).await;
+    let report = apply_documents(client, documents).await;
     log(&report, reported);
     report.is_complete()
 }

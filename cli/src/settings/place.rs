@@ -1,6 +1,9 @@
 //! The place of a client command: server, database, branch, output format.
 
+use std::path::PathBuf;
+
 use clap::Args;
+use spice_client::{Client, Credentials};
 
 use crate::output::Format;
 
@@ -16,6 +19,43 @@ pub(crate) struct Server {
         value_name = "URL"
     )]
     pub(crate) server: String,
+    #[command(flatten)]
+    credentials: CredentialFiles,
+}
+
+impl Server {
+    /// A client of the server.
+    pub(crate) fn client(&self) -> anyhow::Result<Client> {
+        let credentials = self.credentials();
+        Ok(Client::with_credentials(&self.server, credentials)?)
+    }
+
+    /// The files of a client.
+    pub(crate) fn credentials(&self) -> Credentials {
+        self.credentials.of_client()
+    }
+}
+
+/// What a client shows to the server, and whom it trusts.
+#[allow(clippy::struct_field_names)] // the flags' names
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CredentialFiles {
+    /// A file with the token that is sent with every request; read again when it changes.
+    #[arg(long, env = "SPICE_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// A file with the certificates (PEM) of the authorities that are trusted instead of the
+    /// system's; read again when it changes.
+    #[arg(long, env = "SPICE_CA_FILE", value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+}
+
+impl CredentialFiles {
+    pub(crate) fn of_client(&self) -> Credentials {
+        Credentials {
+            token_file: self.token_file.clone(),
+            ca_file: self.ca_file.clone(),
+        }
+    }
 }
 
 /// The output format.

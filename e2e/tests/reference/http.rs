@@ -43,6 +43,12 @@ fn call(page: &mut String, operation: &Value) -> anyhow::Result<()> {
     if !description.is_empty() {
         writeln!(page, "{description}\n")?;
     }
+    let role = text(&operation["x-spice-role"]);
+    if role.is_empty() {
+        writeln!(page, "Role: none; no token is needed.\n")?;
+    } else {
+        writeln!(page, "Role: {role}.\n")?;
+    }
     let none = Vec::new();
     let parameters = operation["parameters"].as_array().unwrap_or(&none);
     let asked = parameters.iter().filter(|it| it["in"] == "query");

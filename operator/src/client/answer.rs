@@ -62,10 +62,12 @@ pub(super) fn progress(state: CommandState, error: Option<String>) -> Progress {
 pub fn failure(error: &Error) -> ApiError {
     match error {
         Error::Refused(refusal) => refused(refusal),
-        Error::InvalidUrl { .. } | Error::InvalidRequest { .. } => ApiError::Invalid {
-            reason: "invalid_request".into(),
-            message: error.to_string(),
-        },
+        Error::InvalidUrl { .. } | Error::InvalidFile { .. } | Error::InvalidRequest { .. } => {
+            ApiError::Invalid {
+                reason: "invalid_request".into(),
+                message: error.to_string(),
+            }
+        }
         _ => {
             tracing::debug!(%error, "no answer from the api");
             ApiError::Transient {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use spice_core::error::ErrorCode;
 
 use super::{headers, parameters};
-use crate::http::{Surface, failure::shape_code, operation::Operation};
+use crate::http::{Surface, failure::shape_code, gate::Rule, operation::Operation};
 
 /// The schemas of errors.
 pub(super) fn add_schemas(schemas: &mut Map<String, Value>) {
@@ -65,7 +65,7 @@ pub(super) fn describe_response(status: u16, codes: &BTreeSet<&'static str>) -> 
     let codes = json!({"properties": {"detail": {"properties": {"error": {"enum": codes}}}}});
     let error = json!({"$ref": "#/components/schemas/Error"});
     let mut sent = headers::of_answer(false);
-    if status == 503 {
+    if matches!(status, 429 | 503) {
         sent["Retry-After"] = headers::reference("RetryAfter");
     }
     json!({
@@ -78,6 +78,13 @@ pub(super) fn describe_response(status: u16, codes: &BTreeSet<&'static str>) -> 
 fn collect_codes(surface: Surface, operation: &Operation) -> Vec<ErrorCode> {
     let mut codes = vec![operation.refusal(), ErrorCode::InvalidRequest];
     codes.extend(&operation.failures);
+    if operation.rule_at(surface) != Rule::Open {
+        codes.extend([
+            ErrorCode::Unauthenticated,
+            ErrorCode::Forbidden,
+            ErrorCode::RateLimited,
+        ]);
+    }
     if operation.address.path.contains("{db}") {
         codes.extend([
             ErrorCode::InvalidName,

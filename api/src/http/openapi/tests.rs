@@ -181,3 +181,20 @@ fn the_page_shows_every_call_and_loads_nothing() {
         }
     }
 }
+
+#[test]
+fn a_call_that_names_a_database_in_its_path_is_guarded_by_it_and_no_other_is() {
+    for surface in Surface::ALL {
+        for subject in routes::list_subjects(surface) {
+            for call in subject.operations {
+                let is_of_path = matches!(call.rule_at(surface), Rule::Database(_));
+                assert_eq!(
+                    call.address.path.contains("{db}"),
+                    is_of_path,
+                    "{}",
+                    call.id
+                );
+            }
+        }
+    }
+}

@@ -57,6 +57,17 @@ pub(crate) fn of(template: &str) -> impl Iterator<Item = &'static dyn Described>
         })
 }
 
+/// The database in a path, before the request is split. Every path that names one has `{db}`.
+pub(crate) fn database(template: &str, path: &str) -> Result<DatabaseName, Failure> {
+    let mut parts = template.split('/').zip(path.split('/'));
+    let part = parts.find_map(|(place, part)| (place == "{db}").then_some(part));
+    let part = part.ok_or_else(|| {
+        let message = format!("the path {template} names no database");
+        Failure::new(ErrorCode::Internal, message)
+    })?;
+    Ok(decode(part)?.parse()?)
+}
+
 /// The name of a database.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Database;

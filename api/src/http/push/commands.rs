@@ -41,7 +41,7 @@ pub(crate) async fn events(call: Call) -> Answer {
         let event = Event::default().event("status");
         event.id(place.to_string()).data(text)
     });
-    Ok(event_stream(None, events, call.ending.clone()))
+    Ok(event_stream(None, events, call.cut.clone()))
 }
 
 /// The statuses of a command as `CommandResult`, each with the event id after it.
@@ -76,9 +76,9 @@ pub(crate) async fn socket(
     })?;
     let statuses = follow(call.api.reads.follow(receipt).await?);
     let texts = statuses.map(|(_, text)| text);
-    let ending = call.ending.clone();
+    let cut = call.cut.clone();
     Ok(upgrade
         .max_message_size(HEARD)
         .max_frame_size(HEARD)
-        .on_upgrade(|socket| converse(socket, texts, ending)))
+        .on_upgrade(|socket| converse(socket, texts, cut)))
 }

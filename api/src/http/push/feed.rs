@@ -35,7 +35,7 @@ pub(crate) async fn database_events(call: Call) -> Answer {
     // Before a log's first event there is no id; a client that reconnects starts there again.
     let before = feed.position().0.checked_sub(1).map(LogPosition);
     let place = before.map(|before| place(feed.stream(), before));
-    Ok(event_stream(place, events(feed), call.ending.clone()))
+    Ok(event_stream(place, events(feed), call.cut.clone()))
 }
 
 /// The id of an event: `7`, or `7.g2` in the second log of that name.

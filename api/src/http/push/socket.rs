@@ -5,7 +5,8 @@ use std::{pin::pin, time::Duration};
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use futures::{Stream, StreamExt};
 use tokio::time::{Instant, interval_at, timeout};
-use tokio_util::sync::CancellationToken;
+
+use crate::http::call::Cut;
 
 /// The ping interval. A client that sent nothing in between is gone.
 const PING: Duration = Duration::from_secs(30);
@@ -14,13 +15,9 @@ const SLOW: Duration = Duration::from_secs(30);
 /// The maximum time for a client to close.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// Sends texts until they end, the service stops, or the client is gone.
-pub(super) async fn converse(
-    mut socket: WebSocket,
-    texts: impl Stream<Item = String>,
-    ending: CancellationToken,
-) {
-    let mut texts = pin!(texts.take_until(ending.cancelled()));
+/// Sends texts until they end or are cut, or the client is gone.
+pub(super) async fn converse(mut socket: WebSocket, texts: impl Stream<Item = String>, cut: Cut) {
+    let mut texts = pin!(texts.take_until(cut.wait()));
     let mut pings = interval_at(Instant::now() + PING, PING);
     let mut heard = true;
     loop {
@@ -48,11 +45,13 @@ pub(super) async fn converse(
             return;
         }
     }
-    part(socket, ending.is_cancelled()).await;
+    part(socket, &cut).await;
 }
 
-async fn part(mut socket: WebSocket, is_cut: bool) {
-    let (code, reason) = if is_cut {
+async fn part(mut socket: WebSocket, cut: &Cut) {
+    let (code, reason) = if cut.withdrawal.is_cancelled() {
+        (close_code::POLICY, "the access was withdrawn")
+    } else if cut.shutdown.is_cancelled() {
         (close_code::AWAY, "the service ends")
     } else {
         (close_code::NORMAL, "nothing will change any more")

@@ -6,6 +6,7 @@ use spice_core::error::ErrorCode::{AlreadyExists, Deleted, Forbidden};
 use crate::http::{
     bodies::BranchBody,
     branches::{self, Branch, BranchChange, BranchList, Named},
+    gate::{EDITOR, VIEWER},
     operation::{Operation, Subject, delete, get, post},
     parameters::known::{FORCE, UNBRANCHED},
 };
@@ -13,7 +14,7 @@ use crate::http::{
 /// The table.
 pub(super) fn list_calls() -> Subject {
     let operations = vec![
-        get("listBranches", branches::list)
+        get(VIEWER, "listBranches", branches::list)
             .at_gateway("/api/v1/databases/{db}/branches")
             .at_oms("/api/v1/branch/{db}/list")
             .does("Lists the branches.")
@@ -39,7 +40,7 @@ pub(super) fn list_calls() -> Subject {
                  `branch/`.",
             ),
         // A branch may be called `…/info`.
-        delete("deleteBranch", branches::delete)
+        delete(EDITOR, "deleteBranch", branches::delete)
             .at_gateway("/api/v1/databases/{db}/branches/{*name}")
             .at_oms("/api/v1/branch/{db}/branch/{*name}")
             .also_at(
@@ -59,7 +60,7 @@ pub(super) fn list_calls() -> Subject {
 }
 
 fn create(example: Value) -> Operation {
-    post("createBranch", branches::create)
+    post(EDITOR, "createBranch", branches::create)
         .does("Creates a branch at the end of another branch, or at a position of it.")
         .body::<BranchBody>(example)
         .decides::<Named<'_, BranchChange<'_>>>(200, "Done, and in effect.")
@@ -67,7 +68,7 @@ fn create(example: Value) -> Operation {
 }
 
 fn describe(id: &'static str) -> Operation {
-    get(id, branches::get)
+    get(VIEWER, id, branches::get)
         .takes(UNBRANCHED)
         .answers::<Named<'_, Branch<'_>>>(200, "The branch.")
 }

@@ -1,10 +1,11 @@
 //! The status of commands.
 
-use spice_core::error::ErrorCode;
+use spice_core::{access::Role, error::ErrorCode};
 
 use crate::http::{
     answer::CommandResult,
     commands,
+    gate::Rule,
     operation::{Subject, get},
     parameters::headers::LAST_EVENT_ID,
     push,
@@ -12,13 +13,14 @@ use crate::http::{
 
 /// The table.
 pub(super) fn list_calls() -> Subject {
-    let operations = vec![
-        get("getCommandStatus", commands::status)
+    let operations =
+        vec![
+        get(Rule::Anywhere(Role::Viewer), "getCommandStatus", commands::status)
             .at("/api/v1/commands/{id}/status")
             .does("Returns the status of a command.")
             .answers::<CommandResult<'static>>(200, "The command.")
             .fails(&[ErrorCode::NotFound]),
-        get("watchCommand", push::events)
+        get(Rule::Anywhere(Role::Viewer), "watchCommand", push::events)
             .at("/api/v1/commands/{id}/events")
             .does(
                 "Streams the status of a command as server-sent events: the current status, then \
@@ -33,7 +35,7 @@ pub(super) fn list_calls() -> Subject {
             .answers_as::<String>(200, "text/event-stream", "The statuses, as they change.")
             .answers_empty(204, "The client has already received the final status.")
             .fails(&[ErrorCode::NotFound]),
-        get("watchCommandOverWebSocket", push::socket)
+        get(Rule::Anywhere(Role::Viewer), "watchCommandOverWebSocket", push::socket)
             .at("/ws/commands/{id}")
             .also_at("/api/v1/ws/commands/{id}", "/api/v1/ws/commands/{id}")
             .does(

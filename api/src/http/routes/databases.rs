@@ -1,14 +1,18 @@
 //! Databases.
 
 use serde_json::json;
-use spice_core::error::ErrorCode::{
-    AlreadyExists, Deleted, InvalidName, OptimisticConcurrencyConflict, Unavailable,
+use spice_core::{
+    access::Role,
+    error::ErrorCode::{
+        AlreadyExists, Deleted, InvalidName, OptimisticConcurrencyConflict, Unavailable,
+    },
 };
 
 use crate::http::{
     answer::ApiResponse,
     bodies::DatabaseBody,
     databases::{self, DatabaseDescription, DatabaseList, DatabaseSubject, Existence, Written},
+    gate::{ADMIN, Rule, VIEWER},
     operation::{Subject, delete, get, post},
     parameters::{
         headers::LAST_EVENT_ID,
@@ -19,14 +23,15 @@ use crate::http::{
 
 /// The table.
 pub(super) fn list_calls() -> Subject {
-    let operations = vec![
-        get("listDatabases", databases::list)
+    let operations =
+        vec![
+        get(Rule::Anywhere(Role::Viewer), "listDatabases", databases::list)
             .at_gateway("/api/v1/databases")
             .at_oms("/api/v1/databases/list")
             .does("Lists the databases.")
             .answers::<ApiResponse<'static, DatabaseList>>(200, "The databases.")
             .fails(&[Unavailable]),
-        post("createDatabase", databases::create)
+        post(Rule::Anywhere(Role::Admin), "createDatabase", databases::create)
             .at_gateway("/api/v1/databases")
             .at_oms("/api/v1/databases/create")
             .does("Creates a database.")
@@ -36,22 +41,22 @@ pub(super) fn list_calls() -> Subject {
             .commands::<ApiResponse<'static, Written<DatabaseSubject>>>(201)
             .shows(include_str!("examples/database_created.json"))
             .fails(&[InvalidName, AlreadyExists, Deleted]),
-        get("databaseExists", databases::exists)
+        get(VIEWER, "databaseExists", databases::exists)
             .at_oms("/api/v1/databases/exists/{db}")
             .does("Returns whether a database exists.")
             .answers::<Existence>(200, "Whether the database exists."),
-        get("getDatabase", databases::get)
+        get(VIEWER, "getDatabase", databases::get)
             .at("/api/v1/databases/{db}")
             .does("Describes a database: its content, and the progress of its projections.")
             .takes(UNBRANCHED)
             .answers::<ApiResponse<'static, DatabaseDescription<'_>>>(200, "The database."),
-        delete("deleteDatabase", databases::delete)
+        delete(ADMIN, "deleteDatabase", databases::delete)
             .at("/api/v1/databases/{db}")
             .does("Deletes a database. Its name can be reused; its log stays.")
             .takes(&[&EXPECTED_SEQ])
             .commands::<ApiResponse<'static, Written<DatabaseSubject>>>(200)
             .fails(&[OptimisticConcurrencyConflict]),
-        get("watchDatabase", push::database_events)
+        get(VIEWER, "watchDatabase", push::database_events)
             .at("/api/v1/databases/{db}/events")
             .does("Streams the domain events of a database as server-sent events.")
             .notes(

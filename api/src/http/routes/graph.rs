@@ -6,6 +6,7 @@ use spice_core::error::ErrorCode;
 use crate::{
     http::{
         answer::ApiResponse,
+        gate::{Rule, VIEWER},
         graph::{self, GraphAnswer},
         operation::{Operation, Subject, ask, get},
         parameters::known::{MAX_DEPTH, READ, SOURCE_CLASS, TARGET_CLASS},
@@ -17,13 +18,13 @@ use crate::{
 /// The table.
 pub(super) fn list_calls() -> Subject {
     let operations = vec![
-        get("graphHealth", probes::health)
+        get(Rule::Open, "graphHealth", probes::health)
             .at_gateway("/api/v1/graph-query/health")
             .does("Returns whether graph queries can be answered.")
             .answers::<ApiResponse<'static, Health<'_>>>(200, "They can.")
             .fails(&[ErrorCode::Unavailable]),
         follow_hops("queryGraph").at_gateway("/api/v1/graph-query/{db}"),
-        ask("queryGraphSimple", graph::simple)
+        ask(VIEWER, "queryGraphSimple", graph::simple)
             .at_gateway("/api/v1/graph-query/{db}/simple")
             .does("Finds instances of one class.")
             .takes(READ)
@@ -34,7 +35,7 @@ pub(super) fn list_calls() -> Subject {
             .answers::<GraphAnswer<'_>>(200, "Nodes, and whether their data is current.")
             .shows(include_str!("examples/graph_answer.json")),
         follow_hops("queryGraphMultiHop").at_gateway("/api/v1/graph-query/{db}/multi-hop"),
-        get("findPaths", graph::paths)
+        get(VIEWER, "findPaths", graph::paths)
             .at_gateway("/api/v1/graph-query/{db}/paths")
             .does("Finds the paths from one class to another in the schema.")
             .takes(READ)
@@ -49,7 +50,7 @@ pub(super) fn list_calls() -> Subject {
 }
 
 fn follow_hops(id: &'static str) -> Operation {
-    ask(id, graph::query)
+    ask(VIEWER, id, graph::query)
         .does("Starts at the instances of a class, follows hops, and joins the documents.")
         .takes(READ)
         .body::<GraphRequest>(json!({

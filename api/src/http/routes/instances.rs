@@ -9,6 +9,7 @@ use crate::{
     http::{
         answer::CommandResult,
         bodies::{BulkBody, InstanceBody, TransactionBody},
+        gate::{EDITOR, VIEWER},
         history::{self, InstanceHistory},
         instances,
         lists::{self, InstanceCount, InstancePage, OneInstance},
@@ -31,7 +32,7 @@ pub(super) fn list_calls() -> Subject {
     let operations = vec![
         list("listInstances").at("/api/v1/databases/{db}/class/{class}/instances"),
         describe("getInstance").at("/api/v1/databases/{db}/class/{class}/instance/{id}"),
-        ask("queryInstances", query::query)
+        ask(VIEWER, "queryInstances", query::query)
             .at_gateway("/api/v1/databases/{db}/query")
             .does(
                 "Finds instances of a class by conditions: the earlier system's form of \
@@ -58,7 +59,7 @@ pub(super) fn list_calls() -> Subject {
             }))
             .speaks()
             .answers::<QueryAnswer<'static>>(200, "A page of results."),
-        get("getInstanceHistory", history::history)
+        get(VIEWER, "getInstanceHistory", history::history)
             .at("/api/v1/databases/{db}/class/{class}/instance/{id}/history")
             .does(
                 "Lists the versions of an instance, newest first: who changed it, when, and its \
@@ -72,7 +73,7 @@ pub(super) fn list_calls() -> Subject {
             .takes(READ)
             .takes(&[&HISTORY_LIMIT, &NEXT])
             .answers::<InstanceHistory>(200, "A page of versions."),
-        get("getSampleValues", samples::sample_values)
+        get(VIEWER, "getSampleValues", samples::sample_values)
             .at("/api/v1/databases/{db}/class/{class}/sample-values")
             .does("Lists the values that occur, by property, with their counts.")
             .notes(
@@ -82,7 +83,7 @@ pub(super) fn list_calls() -> Subject {
             .takes(READ)
             .takes(&[&SAMPLE_LIMIT, &PROPERTY])
             .answers::<SampledClass>(200, "The values."),
-        post("createInstance", instances::create)
+        post(EDITOR, "createInstance", instances::create)
             .at_gateway("/api/v1/databases/{db}/instances/{class}/create")
             .at_oms("/api/v1/instances/{db}/async/{class}/create")
             .does("Creates an instance. `{class}` is a class id or its label.")
@@ -93,7 +94,7 @@ pub(super) fn list_calls() -> Subject {
             .commands::<CommandResult<'static>>(201)
             .shows(include_str!("examples/instance_created.json"))
             .fails(&[AlreadyExists, Deleted, UnknownLabelKeys, ValidationFailed]),
-        post("createInstances", instances::bulk_create)
+        post(EDITOR, "createInstances", instances::bulk_create)
             .at_gateway("/api/v1/databases/{db}/instances/{class}/bulk-create")
             .at_oms("/api/v1/instances/{db}/async/{class}/bulk-create")
             .does("Creates up to 10,000 instances of a class at once.")
@@ -102,7 +103,7 @@ pub(super) fn list_calls() -> Subject {
             .body::<BulkBody>(json!({"instances": [{"product_id": "chair-2", "name": "Armchair"}]}))
             .commands::<CommandResult<'static>>(201)
             .fails(&[AlreadyExists, Deleted, UnknownLabelKeys, ValidationFailed]),
-        put("updateInstance", instances::update)
+        put(EDITOR, "updateInstance", instances::update)
             .at_gateway("/api/v1/databases/{db}/instances/{class}/{id}/update")
             .at_oms("/api/v1/instances/{db}/async/{class}/{id}/update")
             .does("Changes an instance: given values replace the old ones, `null` removes a value.")
@@ -111,14 +112,14 @@ pub(super) fn list_calls() -> Subject {
             .commands::<CommandResult<'static>>(200)
             .fails(&[OptimisticConcurrencyConflict])
             .fails(&[UnknownLabelKeys, ValidationFailed]),
-        delete("deleteInstance", instances::delete)
+        delete(EDITOR, "deleteInstance", instances::delete)
             .at_gateway("/api/v1/databases/{db}/instances/{class}/{id}/delete")
             .at_oms("/api/v1/instances/{db}/async/{class}/{id}/delete")
             .does("Deletes an instance. The delete is final on this branch.")
             .takes(&[&INSTANCE_ID, &BRANCH, &EXPECTED_SEQ])
             .commands::<CommandResult<'static>>(200)
             .fails(&[OptimisticConcurrencyConflict]),
-        post("submitTransaction", instances::transaction)
+        post(EDITOR, "submitTransaction", instances::transaction)
             .at_gateway("/api/v1/databases/{db}/transactions")
             .does("Changes several instances: all of them or none.")
             .notes(
@@ -139,7 +140,7 @@ pub(super) fn list_calls() -> Subject {
             .fails(&[UnknownLabelKeys, ValidationFailed]),
         list("listInstancesEarlier").at_oms("/api/v1/instance/{db}/class/{class}/instances"),
         describe("getInstanceEarlier").at_oms("/api/v1/instance/{db}/class/{class}/instance/{id}"),
-        get("countInstances", lists::count)
+        get(VIEWER, "countInstances", lists::count)
             .at_oms("/api/v1/instance/{db}/class/{class}/count")
             .does("Counts the live instances of a class.")
             .takes(READ)
@@ -153,7 +154,7 @@ pub(super) fn list_calls() -> Subject {
 }
 
 fn list(id: &'static str) -> Operation {
-    get(id, lists::list)
+    get(VIEWER, id, lists::list)
         .does("Lists the live instances of a class.")
         .notes(
             "With `cursor`, every instance that exists throughout is returned exactly once, \
@@ -171,7 +172,7 @@ fn list(id: &'static str) -> Operation {
 }
 
 fn describe(id: &'static str) -> Operation {
-    get(id, lists::get)
+    get(VIEWER, id, lists::get)
         .does("Returns one instance.")
         .takes(&[&INSTANCE_ID])
         .takes(READ)

@@ -36,12 +36,12 @@ pub(super) fn router(api: Arc<Api>, surface: Surface, subjects: &[Subject]) -> R
     let mut paths = Paths::new();
     for operation in &operations {
         let address = &operation.address;
-        add(&mut paths, operation, address.path, address.path);
+        add(&mut paths, &service, operation, address.path, address.path);
         if let Some((path, template)) = address.also {
-            add(&mut paths, operation, path, template);
+            add(&mut paths, &service, operation, path, template);
         }
         for path in find_hidden(&operations, operation) {
-            add(&mut paths, operation, path, address.path);
+            add(&mut paths, &service, operation, path, address.path);
         }
     }
     let mut router = Router::new();
@@ -73,12 +73,18 @@ pub(super) fn router(api: Arc<Api>, surface: Surface, subjects: &[Subject]) -> R
 }
 
 /// Adds a call at a path, and at its older name.
-fn add(paths: &mut Paths, operation: &Operation, path: &str, template: &'static str) {
+fn add(
+    paths: &mut Paths,
+    service: &Service,
+    operation: &Operation,
+    path: &str,
+    template: &'static str,
+) {
     let older = path.strip_prefix(DATABASES[0]);
     let older = older.map(|rest| format!("{}{rest}", DATABASES[1]));
     for path in [Some(path.to_owned()), older].into_iter().flatten() {
         let methods = paths.remove(&path).unwrap_or_default();
-        paths.insert(path, methods.merge(operation.endpoint(template)));
+        paths.insert(path, methods.merge(operation.endpoint(service, template)));
     }
 }
 

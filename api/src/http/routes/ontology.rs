@@ -10,6 +10,7 @@ use crate::{
         answer::ApiResponse,
         bodies::class::{ClassChange, ClassDefinition},
         databases::Written,
+        gate::{EDITOR, VIEWER},
         ontology::{self, ClassPage, ClassSubject},
         operation::{Operation, Subject, delete, get, post, put},
         parameters::known::{BRANCH, EXPECTED_SEQ, FORCE, FORMAT, LIMIT, OFFSET, READ},
@@ -27,7 +28,7 @@ pub(super) fn list_calls() -> Subject {
         describe("getClass")
             .at("/api/v1/databases/{db}/ontology/{class}")
             .does("Returns a class as it was written."),
-        put("updateClass", ontology::update)
+        put(EDITOR, "updateClass", ontology::update)
             .at("/api/v1/databases/{db}/ontology/{class}")
             .does(
                 "Changes a class: given fields replace the old ones, lists as a whole; other \
@@ -38,7 +39,7 @@ pub(super) fn list_calls() -> Subject {
             .commands::<ApiResponse<'static, Written<ClassSubject>>>(200)
             .fails(&[OptimisticConcurrencyConflict])
             .fails(&[FailedPrecondition, ValidationFailed]),
-        delete("deleteClass", ontology::delete)
+        delete(EDITOR, "deleteClass", ontology::delete)
             .at("/api/v1/databases/{db}/ontology/{class}")
             .does(
                 "Deletes a class. A class that has instances, is a parent or is referred to needs \
@@ -47,7 +48,7 @@ pub(super) fn list_calls() -> Subject {
             .takes(&[&BRANCH, &EXPECTED_SEQ, &FORCE])
             .commands::<ApiResponse<'static, Written<ClassSubject>>>(200)
             .fails(&[OptimisticConcurrencyConflict, FailedPrecondition]),
-        get("exportClass", ontology::schema)
+        get(VIEWER, "exportClass", ontology::schema)
             .at("/api/v1/databases/{db}/ontology/{class}/schema")
             .does("Exports a class for other tools.")
             .takes(READ)
@@ -78,7 +79,7 @@ pub(super) fn list_calls() -> Subject {
 }
 
 fn create(id: &'static str) -> Operation {
-    post(id, ontology::create)
+    post(EDITOR, id, ontology::create)
         .takes(&[&BRANCH])
         .body::<ClassDefinition>(json!({
             "id": "Product",
@@ -97,7 +98,7 @@ fn create(id: &'static str) -> Operation {
 }
 
 fn list(id: &'static str) -> Operation {
-    get(id, ontology::list)
+    get(VIEWER, id, ontology::list)
         .does("Lists the classes of a branch.")
         .takes(READ)
         .takes(&[&LIMIT, &OFFSET])
@@ -106,7 +107,7 @@ fn list(id: &'static str) -> Operation {
 }
 
 fn describe(id: &'static str) -> Operation {
-    get(id, ontology::get)
+    get(VIEWER, id, ontology::get)
         .takes(READ)
         .answers::<ApiResponse<'static, ClassRecord>>(200, "The class.")
         .speaks()

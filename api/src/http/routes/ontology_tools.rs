@@ -6,6 +6,7 @@ use spice_core::error::ErrorCode::{OptimisticConcurrencyConflict, ValidationFail
 use crate::http::{
     answer::ApiResponse,
     bodies::class::{ClassDefinition, LintBody},
+    gate::{EDITOR, VIEWER},
     ontology_tools::{
         self, CyclesFound, ImportBody, LabelsSet, LintAnswer, Mappings, NetworkAnswer, PathsAnswer,
         Validation,
@@ -19,8 +20,9 @@ use crate::http::{
 
 /// The table.
 pub(super) fn list_calls() -> Subject {
-    let operations = vec![
-        ask("lintClass", ontology_tools::lint)
+    let operations =
+        vec![
+        ask(VIEWER, "lintClass", ontology_tools::lint)
             .at("/api/v1/databases/{db}/ontology/{class}/lint")
             .does("Counts the effects of a class change on existing instances.")
             .notes(
@@ -38,11 +40,11 @@ pub(super) fn list_calls() -> Subject {
         validate("validateRelationships").at("/api/v1/databases/{db}/validate-relationships"),
         find_cycles("checkCircularReferences")
             .at("/api/v1/databases/{db}/check-circular-references"),
-        analyze(get("analyzeNetwork", ontology_tools::analyze))
+        analyze(get(VIEWER, "analyzeNetwork", ontology_tools::analyze))
             .at("/api/v1/databases/{db}/relationship-network/analyze"),
-        analyze(ask("analyzeNetworkPosted", ontology_tools::analyze))
+        analyze(ask(VIEWER, "analyzeNetworkPosted", ontology_tools::analyze))
             .at("/api/v1/databases/{db}/relationship-network/analyze"),
-        get("findRelationshipPaths", ontology_tools::paths)
+        get(VIEWER, "findRelationshipPaths", ontology_tools::paths)
             .at("/api/v1/databases/{db}/relationship-paths")
             .does("Finds the paths from one class to another, by their labels.")
             .takes(READ)
@@ -51,12 +53,12 @@ pub(super) fn list_calls() -> Subject {
             .takes(&[&MAX_DEPTH, &PATH_TYPE])
             .answers::<PathsAnswer<'_>>(200, "The paths.")
             .speaks(),
-        get("exportMappings", ontology_tools::export_mappings)
+        get(VIEWER, "exportMappings", ontology_tools::export_mappings)
             .at("/api/v1/databases/{db}/mappings")
             .does("Returns the labels of all classes, and the id of each.")
             .takes(READ)
             .answers::<ApiResponse<'static, Mappings<'_>>>(200, "The labels."),
-        post("importMappings", ontology_tools::import_mappings)
+        post(EDITOR, "importMappings", ontology_tools::import_mappings)
             .at("/api/v1/databases/{db}/mappings/import")
             .does("Sets labels from an export: one update for each class that changes.")
             .takes(&[&BRANCH])
@@ -67,14 +69,14 @@ pub(super) fn list_calls() -> Subject {
             }]}))
             .commands::<ApiResponse<'static, LabelsSet>>(200)
             .fails(&[OptimisticConcurrencyConflict, ValidationFailed]),
-        ask("downloadMappings", ontology_tools::download_mappings)
+        ask(VIEWER, "downloadMappings", ontology_tools::download_mappings)
             .at_gateway("/api/v1/databases/{db}/mappings/export")
             .does(
                 "Returns the labels of all classes as a file: an earlier name of `exportMappings`.",
             )
             .takes(READ)
             .answers::<ApiResponse<'static, Mappings<'_>>>(200, "The labels."),
-        delete("deleteMappings", ontology_tools::delete_mappings)
+        delete(EDITOR, "deleteMappings", ontology_tools::delete_mappings)
             .at_gateway("/api/v1/databases/{db}/mappings")
             .does(
                 "Removes all labels, so that everything is called by its id: one update for each \
@@ -88,11 +90,11 @@ pub(super) fn list_calls() -> Subject {
             .at_oms("/api/v1/ontology/{db}/validate-relationships"),
         find_cycles("detectCircularReferences")
             .at_oms("/api/v1/ontology/{db}/detect-circular-references"),
-        analyze(get("analyzeNetworkEarlier", ontology_tools::analyze))
+        analyze(get(VIEWER, "analyzeNetworkEarlier", ontology_tools::analyze))
             .at_oms("/api/v1/ontology/{db}/analyze-network"),
-        analyze(ask("analyzeNetworkEarlierPosted", ontology_tools::analyze))
+        analyze(ask(VIEWER, "analyzeNetworkEarlierPosted", ontology_tools::analyze))
             .at_oms("/api/v1/ontology/{db}/analyze-network"),
-        get("findRelationshipPathsFrom", ontology_tools::paths_from)
+        get(VIEWER, "findRelationshipPathsFrom", ontology_tools::paths_from)
             .at_oms("/api/v1/ontology/{db}/relationship-paths/{class}")
             .does(
                 "Finds the paths from a class to another: an earlier name of \
@@ -103,7 +105,7 @@ pub(super) fn list_calls() -> Subject {
             .takes(&[&EARLIER_MAX_DEPTH, &PATH_TYPE])
             .answers::<PathsAnswer<'_>>(200, "The paths.")
             .speaks(),
-        get("findReachableClasses", ontology_tools::reachable_from)
+        get(VIEWER, "findReachableClasses", ontology_tools::reachable_from)
             .at_oms("/api/v1/ontology/{db}/reachable-entities/{class}")
             .does("Finds the classes that can be reached from a class, each by a shortest path.")
             .takes(READ)
@@ -119,7 +121,7 @@ pub(super) fn list_calls() -> Subject {
 }
 
 fn validate(id: &'static str) -> Operation {
-    ask(id, ontology_tools::validate)
+    ask(VIEWER, id, ontology_tools::validate)
         .does("Checks a class against the branch before it is created.")
         .takes(READ)
         .body::<ClassDefinition>(json!({
@@ -135,7 +137,7 @@ fn validate(id: &'static str) -> Operation {
 }
 
 fn find_cycles(id: &'static str) -> Operation {
-    ask(id, ontology_tools::check_circular)
+    ask(VIEWER, id, ontology_tools::check_circular)
         .does("Finds cycles of relationships, with or without a class that does not exist yet.")
         .takes(READ)
         .optional_body::<ClassDefinition>(None)

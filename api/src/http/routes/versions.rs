@@ -10,6 +10,7 @@ use crate::http::{
         diff::{self, DiffAnswer},
         merge::{self, MergeAnswer},
     },
+    gate::{EDITOR, VIEWER},
     operation::{Subject, get, post},
     parameters::{
         Described,
@@ -30,7 +31,7 @@ const REFUSED: &[ErrorCode] = &[MergeConflict, FailedPrecondition, Timeout];
 /// The table.
 pub(super) fn list_calls() -> Subject {
     let operations = vec![
-        get("diffBranch", diff::diff)
+        get(VIEWER, "diffBranch", diff::diff)
             .at_gateway("/api/v1/databases/{db}/branches/{*name}/diff")
             .does("Lists what a branch changed since its common base with another branch.")
             .notes(
@@ -42,14 +43,14 @@ pub(super) fn list_calls() -> Subject {
             .takes(PAGE)
             .takes(UNBRANCHED)
             .answers::<DiffAnswer<'static>>(200, "The changes, classes first."),
-        post("mergeBranch", merge::merge)
+        post(EDITOR, "mergeBranch", merge::merge)
             .at_gateway("/api/v1/databases/{db}/branches/{*name}/merge")
             .does("Merges the changes of a branch into another branch, as one transaction.")
             .notes(OURS)
             .body::<MergeBody>(json!({"into": "main", "strategy": "fail", "dry_run": true}))
             .decides::<MergeAnswer<'static>>(200, "Done, or what would be done.")
             .fails(REFUSED),
-        post("rebaseBranch", merge::rebase)
+        post(EDITOR, "rebaseBranch", merge::rebase)
             .at_gateway("/api/v1/databases/{db}/branches/{*name}/rebase")
             .does(
                 "Rebases a branch onto another branch's current position, with its own changes on \
@@ -60,20 +61,20 @@ pub(super) fn list_calls() -> Subject {
             .decides::<MergeAnswer<'static>>(200, "Done, or what would be done.")
             .fails(REFUSED)
             .fails(&[Forbidden]),
-        post("rollBackBranch", merge::rollback)
+        post(EDITOR, "rollBackBranch", merge::rollback)
             .at_gateway("/api/v1/databases/{db}/branches/{*name}/rollback")
             .does("Restores a branch to its state at an earlier position.")
             .notes("What was deleted since then stays deleted, and is listed in `stay_deleted`.")
             .body::<RollbackBody>(json!({"to_position": 2, "dry_run": true}))
             .decides::<MergeAnswer<'static>>(200, "Done, or what would be done.")
             .fails(REFUSED),
-        get("listVersions", version::versions)
+        get(VIEWER, "listVersions", version::versions)
             .at_gateway("/api/v1/databases/{db}/versions")
             .does(COMMANDS)
             .takes(READ)
             .takes(&[&LIMIT, &NEXT])
             .answers::<VersionPage>(200, "The commands."),
-        post("simulateMerge", merge::simulate)
+        post(VIEWER, "simulateMerge", merge::simulate)
             .at_gateway("/api/v1/databases/{db}/merge/simulate")
             .does("Returns what a merge would do: the older name of a dry run.")
             .body::<OlderMergeBody>(
@@ -81,7 +82,7 @@ pub(super) fn list_calls() -> Subject {
             )
             .answers::<MergeAnswer<'static>>(200, "What would be done, and the open conflicts.")
             .fails(REFUSED),
-        post("resolveMerge", merge::merge_earlier)
+        post(EDITOR, "resolveMerge", merge::merge_earlier)
             .at_gateway("/api/v1/databases/{db}/merge/resolve")
             .does("Merges: the older name of `mergeBranch`.")
             .notes(
@@ -96,20 +97,20 @@ pub(super) fn list_calls() -> Subject {
             }))
             .decides::<MergeAnswer<'static>>(200, "Done.")
             .fails(REFUSED),
-        get("getHistory", version::history)
+        get(VIEWER, "getHistory", version::history)
             .at_oms("/api/v1/version/{db}/history")
             .does(COMMANDS)
             .takes(READ)
             .takes(&[&LIMIT, &NEXT])
             .answers::<ApiResponse<'static, HistoryPage>>(200, "The commands."),
-        get("diffVersions", diff::between)
+        get(VIEWER, "diffVersions", diff::between)
             .at_oms("/api/v1/version/{db}/diff")
             .does("Lists what a branch changed since its common base with another branch.")
             .takes(&[&FROM, &TO, &FROM_REF, &TO_REF])
             .takes(PAGE)
             .takes(UNBRANCHED)
             .answers::<DiffAnswer<'static>>(200, "The changes, classes first."),
-        post("mergeVersions", merge::merge_earlier)
+        post(EDITOR, "mergeVersions", merge::merge_earlier)
             .at_oms("/api/v1/version/{db}/merge")
             .does("Merges the changes of a branch into another branch, as one transaction.")
             .notes(OURS)
@@ -118,7 +119,7 @@ pub(super) fn list_calls() -> Subject {
             )
             .decides::<MergeAnswer<'static>>(200, "Done, or what would be done.")
             .fails(REFUSED),
-        post("rollBackVersion", merge::roll_version_back)
+        post(EDITOR, "rollBackVersion", merge::roll_version_back)
             .at_oms("/api/v1/version/{db}/rollback")
             .does("Restores a branch to its state at an earlier position.")
             .body::<VersionRollbackBody>(

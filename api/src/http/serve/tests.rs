@@ -1,6 +1,9 @@
 //! Connections over a pipe and a clock that stands still until it is moved.
 
-use std::time::Duration;
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
 use axum::{Router, extract::Request, routing::get};
 use tokio::{
@@ -12,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{HasFragment, Timeouts, connection, target::Line};
 
+const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const REQUEST: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
 /// A client at one end, the connection at the other.
@@ -19,7 +23,7 @@ fn connect() -> (DuplexStream, JoinHandle<()>) {
     let (client, server) = duplex(4096);
     let router = Router::new().route("/", get(async || "ok"));
     let ending = CancellationToken::new();
-    let serving = connection(server, router, Timeouts::default(), ending);
+    let serving = connection(server, PEER, router, Timeouts::default(), ending);
     (client, tokio::spawn(serving))
 }
 
@@ -97,7 +101,13 @@ async fn the_time_of_an_answer_does_not_count() {
     });
     let router = Router::new().route("/", slow);
     let ending = CancellationToken::new();
-    tokio::spawn(connection(server, router, Timeouts::default(), ending));
+    tokio::spawn(connection(
+        server,
+        PEER,
+        router,
+        Timeouts::default(),
+        ending,
+    ));
     ask(&mut client).await;
     ask(&mut client).await;
 }
@@ -135,7 +145,13 @@ async fn each_request_with_a_fragment_is_marked_and_no_other() {
     };
     let router = Router::new().route("/", get(handler).post(handler));
     let ending = CancellationToken::new();
-    tokio::spawn(connection(server, router, Timeouts::default(), ending));
+    tokio::spawn(connection(
+        server,
+        PEER,
+        router,
+        Timeouts::default(),
+        ending,
+    ));
     let rest = "HTTP/1.1\r\nhost: x\r\n";
     for (request, mark) in [
         (format!("GET / {rest}\r\n"), "-ok"),

@@ -1,0 +1,78 @@
+//! The principals of a process: the file that declares them, read again when it changes.
+
+mod file;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use spice_api::access::Access;
+use tokio_util::sync::CancellationToken;
+
+use self::file::Tokens;
+pub use self::file::{DeclaredPrincipal, Fault, FileError};
+pub use crate::steady::ReadError;
+use crate::{files::FileStates, service::Service, steady::SteadyFiles};
+
+/// Who may call the services of a process.
+#[derive(Debug, Clone)]
+pub enum Callers {
+    /// Anybody, and only from this machine.
+    Local,
+    /// Anybody who can reach a listener.
+    Anybody,
+    /// The principals of a file.
+    Principals(PathBuf),
+}
+
+/// A listener that anybody can reach from elsewhere, in a process that lets anybody in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{service} would let anybody who can reach {address} do everything")]
+pub struct ExposedError {
+    /// The service.
+    pub service: Service,
+    /// The address.
+    pub address: SocketAddr,
+}
+
+impl Callers {
+    /// Refuses a listener beyond this machine if nobody said who may call there.
+    pub(crate) fn check(&self, listen: &[(Service, SocketAddr)]) -> Result<(), ExposedError> {
+        if !matches!(self, Self::Local) {
+            return Ok(());
+        }
+        let mut data = listen
+            .iter()
+            .filter(|(service, _)| service.needs_principals());
+        match data.find(|(_, address)| !address.ip().to_canonical().is_loopback()) {
+            None => Ok(()),
+            Some(&(service, address)) => Err(ExposedError { service, address }),
+        }
+    }
+
+    /// Reads the principals, and follows their file until `ending` is cancelled.
+    pub(crate) async fn open(
+        &self,
+        states: &Arc<FileStates>,
+        ending: &CancellationToken,
+    ) -> Result<Arc<Access>, FileError> {
+        let Self::Principals(path) = self else {
+            return Ok(Arc::new(Access::anonymous()));
+        };
+        let opened = SteadyFiles::open::<Tokens>(vec![path.clone()]).await;
+        let (files, tokens) = opened.map_err(|fault| FileError {
+            path: path.clone(),
+            fault,
+        })?;
+        let access = Arc::new(Access::of(tokens.0));
+        let (replaced, states) = (Arc::clone(&access), Arc::clone(states));
+        let ending = ending.clone();
+        tokio::spawn(async move {
+            let put = |tokens: Tokens| replaced.replace(tokens.0);
+            let following = files.follow("principals", put, &states.tokens);
+            ending.run_until_cancelled(following).await;
+        });
+        Ok(access)
+    }
+}
+
+#[cfg(test)]
+mod tests;
