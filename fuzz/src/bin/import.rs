@@ -2,12 +2,26 @@
 //! place; any cell as any type: a JSON value or a reason.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use serde_json::value::RawValue;
-use spice_import::{Dialect, Kind, Place, Reader, Record, Words};
+use std::sync::Arc;
 
-fn kinds() -> Vec<Kind> {
-    let class = |name: &str| name.parse().expect("a class");
+use libfuzzer_sys::fuzz_target;
+use serde_json::{json, value::RawValue};
+use spice_core::ontology::{Class, Schema};
+use spice_import::{Dialect, Kind, Place, Reader, Record, Words, kinds};
+
+/// The kind of a relationship to a class of the schema.
+fn link() -> Kind {
+    let definition = json!({"id": "Thing", "label": "Thing", "relationships": [
+        {"predicate": "next", "target": "Thing", "cardinality": "n:1"}
+    ]});
+    let class = Arc::new(Class::create(&definition.into()).expect("a class"));
+    let mut schema = Schema::default();
+    schema.put(class.clone());
+    let of_class = kinds(&schema, &class).expect("kinds");
+    of_class.into_values().next().expect("one relationship")
+}
+
+fn all_kinds() -> Vec<Kind> {
     let plain = vec![
         Kind::Text,
         Kind::Word,
@@ -21,7 +35,7 @@ fn kinds() -> Vec<Kind> {
         Kind::Json,
         Kind::Object,
         Kind::File,
-        Kind::Link(class("Thing"), vec![class("Other")]),
+        link(),
     ];
     let lists = plain.clone().into_iter().map(|kind| Kind::List(Box::new(kind)));
     plain.iter().cloned().chain(lists).collect()
@@ -46,7 +60,7 @@ fn rest(bytes: &[u8], place: Place) -> Vec<Option<Record>> {
 
 fn run(bytes: &[u8]) {
     let mut reader = Reader::new(bytes, Dialect::new(b','), Place::START);
-    let kinds = kinds();
+    let kinds = all_kinds();
     let whole = rest(bytes, Place::START);
     let mut seen = 0;
     while let Ok(Some(record)) = reader.read() {

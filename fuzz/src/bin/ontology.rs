@@ -14,7 +14,7 @@ fuzz_target!(|text: &str| {
     let Ok(class) = Class::create(&definition) else {
         return;
     };
-    let stored = Class::stored(class.id.clone(), &class.definition)
+    let stored = Class::parse_stored(class.id.clone(), &class.definition)
         .expect("what was accepted is read back");
     assert_eq!(stored.id, class.id);
     assert_eq!(stored.properties().len(), class.properties().len());
@@ -22,7 +22,7 @@ fuzz_target!(|text: &str| {
     let Ok(data) = serde_json::from_str::<RawData>(data) else {
         return;
     };
-    drop(class.patched(&definition));
+    drop(class.patch(&definition));
     let command = CommandId(Uuid::nil());
     let Ok(candidate) = class.new_instance(None, &data, command, 0) else {
         return;
