@@ -1,7 +1,7 @@
 //! `spice replay`: rebuilds projections beside the live ones and swaps them in, here when nothing
 //! else runs on the data directory, else in the process that does.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::{Args, Parser};
@@ -22,6 +22,10 @@ use crate::{
 /// The names of [`Projection::ALL`].
 const PROJECTIONS: [&str; 2] = [Projection::Graph.as_str(), Projection::Documents.as_str()];
 
+/// How often, and how long after each other, stores are opened again.
+const REOPENINGS: u32 = 10;
+const BEFORE_REOPENING: Duration = Duration::from_millis(500);
+
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     #[command(flatten)]
@@ -40,8 +44,11 @@ pub(crate) struct Options {
     abandon: bool,
 }
 
+/// The projections of logs that are left to rebuild.
+type Left = Vec<(StreamId, Vec<Projection>)>;
+
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let stores = options.stores.open(Access::OwnOrShare).await?;
+    let mut stores = options.stores.open(Access::OwnOrShare).await?;
     let is_target = |it: &Projection| options.targets.iter().any(|name| name == it.as_str());
     let targets: Vec<Projection> = Projection::ALL.into_iter().filter(is_target).collect();
     let mut done = true;
@@ -59,10 +66,28 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         for stream in &streams {
             clean_up(&stores, &targets, stream, options.drop_old).await?;
         }
-    } else {
-        done &= rebuild(&stores, &targets, &streams).await?;
+        return Ok(ExitCode::from(u8::from(!done)));
+    }
+    let streams = streams.into_iter();
+    let mut left = streams.map(|stream| (stream, targets.clone())).collect();
+    while !rebuild(&stores, &mut left, &mut done).await? {
+        output::line("that process has ended; this one goes on")?;
+        drop(stores);
+        stores = reopen(&options.stores).await?;
     }
     Ok(ExitCode::from(u8::from(!done)))
+}
+
+/// Opens the stores after the process that owned the log has ended. The other stores may be free a
+/// moment later than the log.
+async fn reopen(places: &StorePlaces) -> anyhow::Result<Stores> {
+    for _ in 0..REOPENINGS {
+        tokio::time::sleep(BEFORE_REOPENING).await;
+        if let Ok(stores) = places.open(Access::OwnOrShare).await {
+            return Ok(stores);
+        }
+    }
+    places.open(Access::OwnOrShare).await
 }
 
 async fn clean_up(
@@ -87,31 +112,40 @@ async fn clean_up(
     Ok(())
 }
 
-/// Rebuilds projections of logs, all at the same time; whether all of them are live now.
-async fn rebuild(
-    stores: &Stores,
-    targets: &[Projection],
-    streams: &[StreamId],
-) -> anyhow::Result<bool> {
-    for stream in streams {
+/// Rebuilds projections of logs, all at the same time. `done` becomes false if one is not live then.
+/// Returns whether nothing is left: another process that does the work may end before.
+async fn rebuild(stores: &Stores, left: &mut Left, done: &mut bool) -> anyhow::Result<bool> {
+    for (stream, targets) in &*left {
         for target in targets {
             let sinks = stores.sources().sinks(*target);
             create_shadow(sinks, &*stores.hints, stream).await?;
         }
     }
-    let upkeep = Upkeep::start(stores, work_settings()?);
     if !stores.is_owner() {
         output::line("another process owns the log and rebuilds; this one shows the progress")?;
+        return tokio::select! {
+            replaced = replace(stores, left, done) => replaced.map(|()| true),
+            gone = stores.wait_unowned() => Ok(gone.map(|()| false)?),
+        };
     }
-    let mut done = true;
-    for stream in streams {
-        follow(stores, targets, stream, SinkRole::Shadow).await?;
-        for target in targets {
-            done &= swap(stores, *target, stream).await?;
+    let upkeep = Upkeep::start(stores, work_settings()?);
+    replace(stores, left, done).await?;
+    upkeep.end().await;
+    Ok(true)
+}
+
+/// Waits until the shadows are full and makes them live, one after the other.
+async fn replace(stores: &Stores, left: &mut Left, done: &mut bool) -> anyhow::Result<()> {
+    for (stream, targets) in left {
+        if !targets.is_empty() {
+            follow(stores, targets, stream, SinkRole::Shadow).await?;
+        }
+        while let Some(target) = targets.first() {
+            *done &= swap(stores, *target, stream).await?;
+            targets.remove(0);
         }
     }
-    upkeep.end().await;
-    Ok(done)
+    Ok(())
 }
 
 /// Compares a shadow with the log and makes it live; whether it is.

@@ -9,7 +9,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use spice_core::{
     id::StreamId,
@@ -46,6 +46,9 @@ use crate::{
     address::{Addresses, BusAddress, HintsAddress, LogAddress},
     clock::SystemClock,
 };
+
+/// How often a process looks whether the one that appends to the log is still there.
+const LOOK_FOR_OWNER: Duration = Duration::from_millis(500);
 
 /// What this process may do with the stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,6 +170,14 @@ impl Stores {
     /// Whether this process appends to the log, so that no other one does.
     pub fn is_owner(&self) -> bool {
         self.appender == Appender::This
+    }
+
+    /// Returns once no process appends to the log.
+    pub async fn wait_unowned(&self) -> StoreResult<()> {
+        while self.open_log.is_owned().await? {
+            tokio::time::sleep(LOOK_FOR_OWNER).await;
+        }
+        Ok(())
     }
 
     /// Keeps the log in shape; never returns.

@@ -144,6 +144,35 @@ async fn every_command_works_on_the_stores_that_are_named() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replay_goes_on_when_the_process_that_rebuilds_is_killed() {
+    let mut server = Embedded::start(Options::default()).await.unwrap();
+    let gateway = server.gateway().unwrap();
+    gateway.create_database("shop").await.unwrap();
+    // It holds the lock and does nothing.
+    let pid = server.pid().unwrap().to_string();
+    let mut stop = Command::new("kill");
+    assert!(stop.args(["-STOP", &pid]).status().await.unwrap().success());
+    let mut command = Command::new(spice().await.unwrap());
+    command
+        .args(["replay", "--data-dir"])
+        .arg(server.directory());
+    let replay = tokio::spawn(run(command));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(!replay.is_finished());
+    server.kill().await.unwrap();
+    let replayed = tokio::time::timeout(Duration::from_secs(30), replay);
+    let replayed = replayed.await.unwrap().unwrap().ok();
+    for line in [
+        "another process owns the log",
+        "that process has ended; this one goes on",
+        "graph matches the log and is live now",
+        "documents matches the log and is live now",
+    ] {
+        assert!(replayed.contains(line), "{replayed}");
+    }
+}
+
 #[tokio::test]
 async fn a_log_that_is_not_there_has_one_exit_code_and_is_not_created() {
     let spice = spice().await.unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use spice_core::{
     error::StoreError,
-    port::{Store, installation::Installed, log::Log},
+    port::{Store, StoreResult, installation::Installed, log::Log},
 };
 use spice_store_directory::{Claim, DirectoryLog, report::Report, verify};
 
@@ -79,6 +79,13 @@ impl OpenLog {
     pub(super) fn installed(&self) -> Arc<dyn Installed> {
         match self {
             Self::Directory(log) => Arc::new(log.clone()),
+        }
+    }
+
+    /// Whether a process has the log open to append.
+    pub(super) async fn is_owned(&self) -> StoreResult<bool> {
+        match self {
+            Self::Directory(log) => log.is_owned().await,
         }
     }
 

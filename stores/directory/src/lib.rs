@@ -173,6 +173,11 @@ impl DirectoryLog {
         Self::load(root.as_ref(), None, Options::default())
     }
 
+    /// Whether a process has the directory open for appending: this one or another.
+    pub async fn is_owned(&self) -> StoreResult<bool> {
+        self.run_blocking(|inner| lock::is_held(&inner.root)).await
+    }
+
     /// Everything that the start found not to be as it should be.
     pub fn problems(&self) -> Vec<Problem> {
         lock_mutex(&self.inner.problems).clone()

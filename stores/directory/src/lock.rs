@@ -55,6 +55,19 @@ pub(super) fn take(directory: &Path) -> StoreResult<Result<File, Owner>> {
     Ok(Ok(file))
 }
 
+/// Whether a process has the directory.
+pub(super) fn is_held(directory: &Path) -> StoreResult<bool> {
+    let path = directory.join(LOCK_FILE);
+    let failed =
+        |error: std::io::Error| unavailable(format!("cannot lock {}: {error}", path.display()));
+    let file = File::open(&path).map_err(failed)?;
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
 fn owner(file: &mut File) -> Owner {
     let mut text = String::new();
     let read = file.read_to_string(&mut text);
