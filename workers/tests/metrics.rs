@@ -20,8 +20,10 @@ use spice_core::{
 use spice_store_local::LocalHints;
 use spice_telemetry::render;
 use spice_workers::{
+    replay::{Replayed, drop_old, replay},
     status::WorkerState,
     supervisor::{Role, Workers, WorkersConfig},
+    verify::Projection,
 };
 use support::{Story, World, within};
 
@@ -205,5 +207,41 @@ async fn a_deleted_database_is_not_reported_after_a_restart() {
         let text = scrape(&workers).await;
         assert!(!text.contains("database=\"demo\""), "{text}");
         within(workers.shutdown()).await;
+    }
+}
+
+/// The sinks of a worker that are shown with a state, in the order of the text.
+async fn sinks_of(workers: &Workers, worker: &str) -> Vec<String> {
+    let series = format!("spice_worker_state{{database=\"demo\",worker=\"{worker}\",sink=\"");
+    let text = scrape(workers).await;
+    let found = text.lines().filter_map(|line| line.strip_prefix(&series));
+    found
+        .map(|line| line.split('"').next().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn sinks_are_reported_by_their_role_of_now_until_they_are_dropped() {
+    let world = World::new();
+    world.story.put("a", json!({"n": 1}));
+    let workers = Workers::start(world.ports(), WorkersConfig::default());
+    rest(&world, &workers).await;
+    let (sources, stream) = (world.sources(), world.stream());
+    for projection in Projection::ALL {
+        let shown = async |expected: &[&str]| {
+            within(async {
+                while sinks_of(&workers, projection.worker()).await != expected {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            })
+            .await;
+        };
+        shown(&["live"]).await;
+        let replayed = within(replay(sources, &world.hints, projection, stream)).await;
+        assert!(matches!(replayed.unwrap(), Replayed::Swapped));
+        shown(&["live", "old"]).await;
+        let dropped = drop_old(sources, &world.hints, projection, stream).await;
+        assert_eq!(dropped.unwrap(), 1);
+        shown(&["live"]).await;
     }
 }

@@ -9,6 +9,7 @@ use spice_core::{
         StoreResult,
         hints::{Hints, Listener, Topic},
         registry::WorkKey,
+        sink::Sink,
     },
 };
 
@@ -25,7 +26,7 @@ pub(super) async fn until_work(shared: &Shared, role: Role, stream: &StreamId, t
     loop {
         let found = match &handler {
             _ if !checked => shared.check_log(stream).await.map(|()| None),
-            handler => find_end(shared, handler.as_deref(), stream).await,
+            handler => find_end(shared, handler.as_deref(), stream, task).await,
         };
         match found {
             Ok(None) if !checked => checked = true,
@@ -56,19 +57,33 @@ pub(super) async fn until_work_of(
     let mut is_resting = true;
     while is_resting {
         signs.next().await;
-        let done = done_by(shared, handler, stream, Some(sink)).await;
-        is_resting = matches!(done, Ok(Some(_)));
+        let done = async {
+            let mut sinks = handler.sinks().sinks(stream).await?;
+            sinks.retain(|found| found.generation == sink);
+            done_by(shared, handler, stream, &sinks).await
+        };
+        is_resting = matches!(done.await, Ok(Some(_)));
     }
 }
 
-/// Returns the log's end, and whether the log is sealed there, if a role has no work; else none.
+/// Returns the log's end, and whether the log is sealed there, if a role has no work; else none. The
+/// statuses of its sinks follow a swap and a drop by another process.
 async fn find_end(
     shared: &Shared,
     handler: Option<&dyn Handler>,
     stream: &StreamId,
+    task: &Task,
 ) -> StoreResult<Option<(LogPosition, bool)>> {
     let done = match handler {
-        Some(handler) => done_by(shared, handler, stream, None).await?,
+        Some(handler) => {
+            let sinks = handler.sinks().sinks(stream).await?;
+            task.keep_others(&sinks);
+            let done = done_by(shared, handler, stream, &sinks).await?;
+            if let Some(end) = done {
+                task.rest_others(&sinks, end, &shared.ports.clock);
+            }
+            done
+        }
         None => find_relayed_end(shared, stream).await?,
     };
     let Some(end) = done else {
@@ -85,16 +100,14 @@ async fn find_relayed_end(shared: &Shared, stream: &StreamId) -> StoreResult<Opt
     Ok((done == end).then_some(end))
 }
 
-/// Returns the log's end if every sink, or this one, has all of it and no retry is requested, else none.
+/// Returns the log's end if the sinks have all of it and no retry is requested, else none.
 async fn done_by(
     shared: &Shared,
     handler: &dyn Handler,
     stream: &StreamId,
-    only: Option<&str>,
+    sinks: &[Sink],
 ) -> StoreResult<Option<LogPosition>> {
     let registry = &shared.ports.registry;
-    let mut sinks = handler.sinks().sinks(stream).await?;
-    sinks.retain(|sink| only.is_none_or(|only| sink.generation == only));
     let end = shared.ports.log.end(stream).await?;
     for sink in sinks {
         let key = WorkKey::new(handler.projection(), stream, &sink.generation);

@@ -3,7 +3,7 @@
 
 use std::{
     any::Any,
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -15,7 +15,7 @@ use spice_core::{
     chain::{Anchor, resume},
     error::StoreError,
     handler::Projection,
-    id::StreamId,
+    id::{LogPosition, StreamId},
     port::{
         Store, StoreResult,
         bus::Bus,
@@ -178,21 +178,32 @@ impl Task {
         reporter.clone()
     }
 
-    /// Forgets the statuses of sinks that are gone, or live by now.
+    /// Keeps the statuses of the sinks that there are, each with its role. The live sink has none here.
     pub(super) fn keep_others(&self, sinks: &[Sink]) {
-        let is_other = |sink: &&Sink| sink.role != SinkRole::Live;
-        let kept: BTreeSet<&str> = sinks
-            .iter()
-            .filter(is_other)
-            .map(|it| &*it.generation)
+        let others: BTreeMap<&str, SinkRole> = list_others(sinks)
+            .map(|sink| (&*sink.generation, sink.role))
             .collect();
-        self.others()
-            .retain(|generation, _| kept.contains(&**generation));
+        self.others().retain(|generation, (role, _)| {
+            let found = others.get(&**generation);
+            *role = found.copied().unwrap_or(*role);
+            found.is_some()
+        });
+    }
+
+    /// Reports that sinks that are not live have nothing to do.
+    pub(super) fn rest_others(&self, sinks: &[Sink], end: LogPosition, clock: &Arc<dyn Clock>) {
+        for sink in list_others(sinks) {
+            self.reporter_of(sink, clock).report_rest(end, false);
+        }
     }
 
     fn others(&self) -> MutexGuard<'_, Others> {
         self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn list_others(sinks: &[Sink]) -> impl Iterator<Item = &Sink> {
+    sinks.iter().filter(|sink| sink.role != SinkRole::Live)
 }
 
 impl Shared {
