@@ -137,8 +137,12 @@ async fn rebuild(stores: &Stores, left: &mut Left, done: &mut bool) -> anyhow::R
 /// Waits until the shadows are full and makes them live, one after the other.
 async fn replace(stores: &Stores, left: &mut Left, done: &mut bool) -> anyhow::Result<()> {
     for (stream, targets) in left {
-        if !targets.is_empty() {
-            follow(stores, targets, stream, SinkRole::Shadow).await?;
+        if targets.is_empty() {
+            continue;
+        }
+        for target in follow(stores, targets, stream, SinkRole::Shadow).await? {
+            *done &= report(stream, target, Replayed::Abandoned)?;
+            targets.retain(|other| *other != target);
         }
         while let Some(target) = targets.first() {
             *done &= swap(stores, *target, stream).await?;
@@ -150,8 +154,13 @@ async fn replace(stores: &Stores, left: &mut Left, done: &mut bool) -> anyhow::R
 
 /// Compares a shadow with the log and makes it live; whether it is.
 async fn swap(stores: &Stores, target: Projection, stream: &StreamId) -> anyhow::Result<bool> {
-    let name = target.as_str();
     let replayed = Box::pin(replay(stores.sources(), &*stores.hints, target, stream)).await?;
+    report(stream, target, replayed)
+}
+
+/// Says what has become of a shadow; returns whether it is live.
+fn report(stream: &StreamId, target: Projection, replayed: Replayed) -> anyhow::Result<bool> {
+    let name = target.as_str();
     let is_live = matches!(replayed, Replayed::Swapped);
     let what = match replayed {
         Replayed::Swapped => {
@@ -167,6 +176,9 @@ async fn swap(stores: &Stores, target: Projection, stream: &StreamId) -> anyhow:
             positions.len(),
             positions[0]
         ),
+        Replayed::Abandoned => {
+            "not replaced: the shadow was abandoned by another process".to_owned()
+        }
     };
     output::line(format!("{stream}: {name} {what}"))?;
     Ok(is_live)
@@ -199,13 +211,14 @@ pub(crate) fn work_settings() -> anyhow::Result<WorkSettings> {
     environment.knobs.work()
 }
 
-/// Shows how sinks of a role catch up with the log, and waits until they have.
+/// Shows how sinks of a role catch up with the log, and waits until they have. Returns the projections
+/// whose sink another process has dropped.
 pub(crate) async fn follow(
     stores: &Stores,
     targets: &[Projection],
     stream: &StreamId,
     role: SinkRole,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<Projection>> {
     let end = stores.log.end(stream).await?;
     let bar = indicatif::ProgressBar::new(end.0 * targets.len() as u64);
     let template = "{prefix} [{bar:30}] {pos}/{len} events, {per_sec}, {eta}";
@@ -215,7 +228,8 @@ pub(crate) async fn follow(
     bar.set_prefix(stream.to_string());
     let started = Instant::now();
     let wanted = (targets, role);
-    replay::follow(stores, wanted, stream, end, |done| bar.set_position(done)).await?;
+    let dropped =
+        replay::follow(stores, wanted, stream, end, |done| bar.set_position(done)).await?;
     bar.finish_and_clear();
     let seconds = started.elapsed().as_secs_f64();
     #[allow(clippy::cast_precision_loss)]
@@ -223,5 +237,5 @@ pub(crate) async fn follow(
     output::line(format!(
         "{stream}: {end} events in {seconds:.2} s ({rate:.0}/s)"
     ))?;
-    Ok(())
+    Ok(dropped)
 }

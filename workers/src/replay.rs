@@ -29,6 +29,8 @@ pub enum Replayed {
     Differs(Box<Report>),
     /// The shadow refuses events that the live sink has; it was dropped. Their positions.
     Refuses(Vec<LogPosition>),
+    /// Another process has dropped the shadow meanwhile.
+    Abandoned,
 }
 
 /// Rebuilds a projection of a log. Its worker must be running.
@@ -40,23 +42,42 @@ pub async fn replay(
 ) -> StoreResult<Replayed> {
     let sinks = sources.sinks(projection);
     let shadow = create_shadow(sinks, hints, stream).await?.generation;
+    match make_live(sources, hints, (projection, stream), &shadow).await {
+        Err(StoreError::Fenced { .. }) if !has_sink(sinks, stream, &shadow).await? => {
+            Ok(Replayed::Abandoned)
+        }
+        replayed => replayed,
+    }
+}
+
+/// Waits until a shadow is full, compares it with the log and makes it live.
+async fn make_live(
+    sources: Sources<'_>,
+    hints: &dyn Hints,
+    (projection, stream): (Projection, &StreamId),
+    shadow: &str,
+) -> StoreResult<Replayed> {
+    let sinks = sources.sinks(projection);
     let end = sources.log.end(stream).await?;
     let registry = sources.registry;
-    wait_caught_up(sinks, registry, hints, (stream, Some(&shadow)), end).await?;
-    let sink = find(sinks, stream, &shadow).await?;
+    wait_caught_up(sinks, registry, hints, (stream, Some(shadow)), end).await?;
+    let sink = find(sinks, stream, shadow).await?;
     let report = verify_sink(sources, stream, projection, &sink).await?;
     if !report.is_clean() {
-        abandon(sources, hints, projection, stream).await?;
+        // A comparison with a shadow that another process drops meanwhile finds differences.
+        if abandon(sources, hints, projection, stream).await? == 0 {
+            return Ok(Replayed::Abandoned);
+        }
         return Ok(Replayed::Differs(Box::new(report)));
     }
-    let refused = find_newly_refused(sources, projection, stream, &shadow).await?;
+    let refused = find_newly_refused(sources, projection, stream, shadow).await?;
     if !refused.is_empty() {
         abandon(sources, hints, projection, stream).await?;
         return Ok(Replayed::Refuses(refused));
     }
     // The live sink continues meanwhile; the swap waits until the shadow has caught up with it.
     let mut progress = Listener::new(hints, Topic::Progress(stream.clone()));
-    while !sinks.swap(stream, &shadow).await? {
+    while !sinks.swap(stream, shadow).await? {
         await_progress(&mut progress, hints, stream).await;
     }
     hints.give(&Topic::Request(stream.clone()));
@@ -171,6 +192,12 @@ async fn await_progress(progress: &mut Listener<&dyn Hints>, hints: &dyn Hints, 
         // The workers may not know that there is something to do.
         hints.give(&Topic::Request(stream.clone()));
     }
+}
+
+/// Whether a sink exists.
+pub async fn has_sink(sinks: &dyn Sinks, stream: &StreamId, generation: &str) -> StoreResult<bool> {
+    let all = sinks.sinks(stream).await?;
+    Ok(all.iter().any(|sink| sink.generation == generation))
 }
 
 async fn find(sinks: &dyn Sinks, stream: &StreamId, generation: &str) -> StoreResult<Sink> {

@@ -265,6 +265,22 @@ async fn a_stopped_replay_continues_or_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_replay_says_that_its_shadow_was_abandoned() {
+    let world = World::new();
+    world.story.tell();
+    let (sources, stream) = (world.sources(), world.stream());
+    // No worker fills the shadow: the replay waits.
+    let waiting = replay(sources, &world.hints, Projection::Graph, stream);
+    let abandoning = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        abandon(sources, &world.hints, Projection::Graph, stream).await
+    };
+    let (replayed, dropped) = within(futures::future::join(waiting, abandoning)).await;
+    assert_eq!(dropped.unwrap(), 1);
+    assert!(matches!(replayed.unwrap(), Replayed::Abandoned));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_shadow_that_differs_from_the_log_is_not_swapped_in() {
     let world = World::new();
     world.story.tell();
