@@ -15,6 +15,7 @@ use spice_node::{
 use tokio::time::Instant;
 
 use crate::{
+    log::refuse_missing,
     output,
     settings::{Knobs, StorePlaces},
 };
@@ -190,13 +191,12 @@ pub(crate) async fn streams(
     database: Option<&str>,
 ) -> anyhow::Result<Vec<StreamId>> {
     let newest = stores.newest_logs(database).await?;
-    if let Some(name) = database {
-        anyhow::ensure!(
-            !newest.is_empty(),
-            "there is no database {name:?} in this log store"
-        );
+    match database {
+        Some(name) if newest.is_empty() => {
+            Err(refuse_missing(name, &stores.newest_logs(None).await?))
+        }
+        _ => Ok(newest),
     }
-    Ok(newest)
 }
 
 /// The settings of the workers, from the environment or their defaults.

@@ -174,6 +174,21 @@ async fn a_replay_goes_on_when_the_process_that_rebuilds_is_killed() {
 }
 
 #[tokio::test]
+async fn a_replay_or_a_comparison_of_no_database_has_the_exit_code_of_what_is_not_found() {
+    let mut server = Embedded::start(Options::default()).await.unwrap();
+    let gateway = server.gateway().unwrap();
+    gateway.create_database("shop").await.unwrap();
+    server.terminate(Duration::from_secs(30)).await.unwrap();
+    for line in ["replay --database nope", "verify --database nope"] {
+        let mut command = Command::new(spice().await.unwrap());
+        command.args(line.split(' '));
+        command.arg("--data-dir").arg(server.directory());
+        let error = run(command).await.fails(3);
+        assert!(error.contains("\"nope\""), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_log_that_is_not_there_has_one_exit_code_and_is_not_created() {
     let spice = spice().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
