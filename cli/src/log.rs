@@ -9,7 +9,10 @@ use spice_core::{
     id::{LogPosition, StreamId},
     port::log::Log,
 };
-use spice_node::stores::{check_segments, open_log};
+use spice_node::{
+    report::Report,
+    stores::{check_segments, open_log},
+};
 
 use crate::{
     output::{self, Format},
@@ -100,6 +103,11 @@ pub(crate) fn refuse_missing(name: &str, existing: &[StreamId]) -> anyhow::Error
     Refusal::new(ErrorCode::NotFound, message).into()
 }
 
+fn is_damaged(report: &Report, stream: &StreamId) -> bool {
+    let mut problems = report.problems.iter();
+    problems.any(|problem| problem.refuses && problem.stream.as_ref() == Some(stream))
+}
+
 async fn check(options: Verify) -> anyhow::Result<ExitCode> {
     let report = check_segments(&options.place.address()?).await?;
     let is_clean = report.is_clean();
@@ -107,6 +115,8 @@ async fn check(options: Verify) -> anyhow::Result<ExitCode> {
         for stream in &report.streams {
             let chain = match stream.chained_from {
                 Some(0) => "one chain".to_owned(),
+                // Where the chain begins is not known.
+                _ if is_damaged(&report, &stream.stream) => "damaged".to_owned(),
                 Some(first) => format!("one chain, unchained up to position {first}"),
                 None => format!("unchained up to position {}", stream.envelopes),
             };

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use spice_core::{
     id::{LogPosition, StreamId},
     port::{graph::Entity, sink::SinkRole},
@@ -147,12 +147,13 @@ fn print(answer: &Value) -> anyhow::Result<()> {
     ))?;
     let mut differences = answer["differences"].clone();
     let rows = differences.as_array_mut().into_iter().flatten();
-    for value in rows
-        .filter_map(Value::as_object_mut)
-        .flat_map(Map::values_mut)
-    {
-        if value.is_null() {
-            *value = "-".into();
+    for row in rows.filter_map(Value::as_object_mut) {
+        for (key, value) in row {
+            if value.is_null() {
+                *value = "-".into();
+            } else if key == "branch_generation" && *value == 0 {
+                *value = "main".into();
+            }
         }
     }
     if differences[0].is_object() {

@@ -140,11 +140,18 @@ fn operators(key: &str, kind: Kind<'_>, condition: &Json) -> Result<Vec<Operator
     let is_operator = |name: &str| OPERATORS.contains(&name);
     let written = match fields {
         Some(fields) if fields.iter().any(|(name, _)| is_operator(name)) => fields,
-        Some(_) if !holds_objects(kind.comparison) => {
+        Some(fields) if !holds_objects(kind.comparison) => {
             let known = OPERATORS.join(", ");
             return Err(invalid(
                 key,
-                format!("the filter on {key} has no known operator; the operators are {known}"),
+                match fields.first() {
+                    Some((name, _)) => {
+                        format!("{name:?} on {key} is not an operator; the operators are {known}")
+                    }
+                    None => {
+                        format!("the filter on {key} has no operator; the operators are {known}")
+                    }
+                },
             ));
         }
         _ => return Ok(vec![Operator::Eq(read_operand(key, kind, condition)?)]),
