@@ -272,6 +272,21 @@ fn numbers_of_a_filter_keep_every_digit() {
 }
 
 #[test]
+fn an_unknown_operator_is_named() {
+    let message = |filter: Value| read(filter).unwrap_err().message;
+    let known = message(json!({"code": {"regex": "a"}}));
+    assert!(
+        known.contains("\"regex\" on code is not an operator"),
+        "{known}"
+    );
+    let none = message(json!({"code": {}}));
+    assert!(
+        none.contains("the filter on code has no operator"),
+        "{none}"
+    );
+}
+
+#[test]
 fn repeated_fields_are_refused() {
     let twice = serde_json::from_str::<Conditions>(r#"{"price":1,"code":"x","price":2}"#);
     assert!(twice.unwrap_err().to_string().contains("price"));
