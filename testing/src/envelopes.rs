@@ -85,7 +85,11 @@ pub async fn read_all(log: &(impl Log + ?Sized), stream: &StreamId, limit: usize
         let records = log.read(stream, from, limit).await.unwrap();
         assert!(records.len() <= limit.max(1));
         if records.is_empty() {
-            assert!(log.end(stream).await.unwrap() >= from);
+            let end = log.end(stream).await.unwrap();
+            assert!(
+                end >= from,
+                "{from:?} was read, and the log ends at {end:?}"
+            );
             return lines;
         }
         for record in records {

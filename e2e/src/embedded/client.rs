@@ -194,21 +194,21 @@ impl Client {
         class: &str,
         branch: &str,
     ) -> anyhow::Result<Vec<Value>> {
+        let list = format!(
+            "/api/v1/databases/{database}/class/{class}/instances?branch={}&limit=1000",
+            escape(branch)
+        );
+        let mut page = self.get(&list).await?;
         let mut all = Vec::new();
         loop {
-            let path = format!(
-                "/api/v1/databases/{database}/class/{class}/instances?branch={}&limit=1000&offset={}",
-                escape(branch),
-                all.len()
-            );
-            let mut page = self.get(&path).await?;
             let Value::Array(instances) = page["instances"].take() else {
                 bail!("no instances in {page}");
             };
-            if instances.is_empty() {
-                return Ok(all);
-            }
             all.extend(instances);
+            let Some(cursor) = page["cursor"].as_str() else {
+                return Ok(all);
+            };
+            page = self.get(&format!("{list}&cursor={cursor}")).await?;
         }
     }
 }

@@ -85,17 +85,18 @@ impl Stream {
 
     /// Replaces the known segments.
     pub(super) fn reset(&self, segments: Vec<Arc<Segment>>) {
-        let index = Index::new(segments);
-        let end = index.end();
-        *self.index_mut() = index;
-        self.end.store(end, Ordering::Release);
+        let mut index = self.index_mut();
+        *index = Index::new(segments);
+        // Still locked: what a reader finds in the index is never beyond the end.
+        self.end.store(index.end(), Ordering::Release);
     }
 
     /// Adds a durable segment.
     pub(super) fn push(&self, segment: Arc<Segment>) {
-        let end = segment.end();
-        self.index_mut().push(segment);
-        self.end.store(end, Ordering::Release);
+        let mut index = self.index_mut();
+        index.push(segment);
+        // As in `reset`.
+        self.end.store(index.end(), Ordering::Release);
     }
 
     /// Notes that the disk may hold more than the index.

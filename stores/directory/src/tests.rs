@@ -1,6 +1,9 @@
 //! Tests of internals: steps of a write that fail, and the choice of merges.
 
-use std::{io::ErrorKind, sync::atomic::Ordering};
+use std::{
+    io::ErrorKind,
+    sync::{Arc, OnceLock, atomic::Ordering},
+};
 
 use bytes::Bytes;
 use spice_core::{
@@ -12,10 +15,12 @@ use spice_core::{
 use super::{
     DirectoryLog, Inner, Options, durable,
     fault::Step,
+    index::Segment,
     lock,
     merge::{self, FULL, WINDOW},
     mutex::lock_mutex,
     scan::TEMPORARY,
+    stream::Stream,
 };
 
 fn batch(first: u64, text: &str) -> Batch {
@@ -253,4 +258,31 @@ fn merging_is_geometric() {
         let others = weights.len() - 2 * large;
         assert!(others as u64 <= few, "{sizes:?}: {} files", weights.len());
     }
+}
+
+/// A reader that found a segment in the index must not be told that the log ends before it.
+#[test]
+fn the_end_is_never_before_what_the_index_shows() {
+    const SEGMENTS: u64 = 20_000;
+    let id: StreamId = "demo".parse().unwrap();
+    let stream = Stream::new(std::path::Path::new("unused"), &id);
+    let segment = |first| {
+        Arc::new(Segment {
+            first,
+            count: 1,
+            raw_length: 1,
+            opened_at: OnceLock::new(),
+            identity: OnceLock::new(),
+        })
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..SEGMENTS).for_each(|first| stream.push(segment(first))));
+        loop {
+            let shown = stream.index().end();
+            assert!(stream.end() >= shown);
+            if shown == SEGMENTS {
+                break;
+            }
+        }
+    });
 }
