@@ -8,6 +8,7 @@ mod call;
 mod commands;
 mod databases;
 mod dead_letters;
+mod declare;
 mod failure;
 mod gate;
 mod graph;

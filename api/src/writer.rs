@@ -52,7 +52,8 @@ use self::{
 };
 pub use spice_core::decide::Receipt;
 use spice_core::{
-    command::{Action, Command},
+    command::Command,
+    decide::Tally,
     error::{ErrorCode, Refusal, StoreError},
     id::{LogPosition, StreamId},
     idempotency::IdempotencyKey,
@@ -133,13 +134,25 @@ impl Writer {
     /// the generation of the database that the decision is made in.
     pub async fn submit_keyed(
         &self,
+        command: Command,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Accepted, Refusal> {
+        self.submit_counted(command, key, None).await
+    }
+
+    /// [`Writer::submit_keyed`] with the instances that [`Writer::plan_declaration`] has counted.
+    pub async fn submit_counted(
+        &self,
         mut command: Command,
         key: Option<IdempotencyKey>,
+        tally: Option<Arc<Tally>>,
     ) -> Result<Accepted, Refusal> {
         let name = command.action.event_type().command_type();
         let traceparent = &mut command.origin.traceparent;
         let span = trace::command(&command.database, name, traceparent);
-        let submitted = self.submit_in_span(command, key).instrument(span.clone());
+        let submitted = self
+            .submit_in_span(command, key, tally)
+            .instrument(span.clone());
         let answer = submitted.await;
         match &answer {
             Ok(accepted) => span.record("position", accepted.receipt.last.0),
@@ -152,17 +165,19 @@ impl Writer {
         &self,
         command: Command,
         key: Option<IdempotencyKey>,
+        tally: Option<Arc<Tally>>,
     ) -> Result<Accepted, Refusal> {
         let payload = command.action.payload(&command.database).map_err(|error| {
             let message = format!("cannot compute a digest: {error}");
             Refusal::new(ErrorCode::Internal, message)
         })?;
-        let may_create = matches!(command.action, Action::CreateDatabase { .. });
+        let may_create = command.action.creates_database();
         let database = command.database.clone();
         let (answer, answered) = oneshot::channel();
         let mut request = Request {
             command,
             key,
+            tally,
             digest: payload.digest,
             bytes: payload.bytes,
             answer,
@@ -255,9 +270,18 @@ impl Writer {
             return match standing {
                 Standing::Live(snapshot) => Ok(snapshot),
                 Standing::Failed(refusal) => Err(refusal),
-                Standing::Absent | Standing::Opening => Err(database_not_found(database)),
+                Standing::Absent | Standing::Opening => Err(self.gone(database).await?),
             };
         }
+    }
+
+    /// The refusal for a database that is not live; with its last generation if it was deleted.
+    async fn gone(&self, database: &DatabaseName) -> Result<Refusal, Refusal> {
+        let refusal = database_not_found(database);
+        Ok(match self.find_newest(database).await? {
+            None => refusal,
+            Some(stream) => refusal.with("generation", stream.generation),
+        })
     }
 
     /// Microseconds by which this host's clock is ahead of the registry's, negative when it is

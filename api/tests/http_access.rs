@@ -229,9 +229,12 @@ async fn the_table_asks_for_the_right_roles() {
     assert_eq!(with_role(None), open.into());
     let admin = [
         "createDatabase",
+        "declare",
         "deleteDatabase",
         "discardDeadLetter",
         "retryDeadLetter",
+        "undeclare",
+        "updateDatabase",
     ];
     assert_eq!(with_role(Some("admin")), admin.into());
     for call in &calls {

@@ -216,7 +216,8 @@ async fn a_body_of_the_wrong_shape_is_explained_without_the_parsers_words() {
             transactions,
             command("EAT", json!(1)),
             ("commands[0].type", "enum", json!("EAT")),
-            "commands[0].type must be CREATE_INSTANCE, UPDATE_INSTANCE or DELETE_INSTANCE, not \"EAT\"",
+            "commands[0].type must be CREATE_INSTANCE, UPDATE_INSTANCE, DELETE_INSTANCE, \
+             CREATE_ONTOLOGY_CLASS, UPDATE_ONTOLOGY_CLASS or DELETE_ONTOLOGY_CLASS, not \"EAT\"",
         ),
         (
             CREATE,

@@ -77,7 +77,10 @@ calls! {
     LIST_DATABASES = GET "/api/v1/databases";
     CREATE_DATABASE = POST "/api/v1/databases";
     GET_DATABASE = GET "/api/v1/databases/{db}";
+    UPDATE_DATABASE = PUT "/api/v1/databases/{db}";
     DELETE_DATABASE = DELETE "/api/v1/databases/{db}";
+    DECLARE = POST "/api/v1/databases/{db}/declare";
+    UNDECLARE = POST "/api/v1/databases/{db}/undeclare";
     DATABASE_EVENTS = GET "/api/v1/databases/{db}/events";
     LIST_BRANCHES = GET "/api/v1/databases/{db}/branches";
     CREATE_BRANCH = POST "/api/v1/databases/{db}/branches";

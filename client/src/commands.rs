@@ -49,7 +49,7 @@ impl CommandState {
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         [
             Self::Pending,
             Self::Processing,

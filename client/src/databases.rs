@@ -131,6 +131,22 @@ impl Client {
             .await
     }
 
+    /// Changes the description of a database.
+    pub async fn update_database(
+        &self,
+        name: &str,
+        description: &str,
+        expected_sequence: u64,
+        write: &Write,
+    ) -> Result<Accepted, Error> {
+        self.call(&calls::UPDATE_DATABASE, &[name])
+            .query("expected_seq", &expected_sequence.to_string())
+            .json(&json!({"description": description}))
+            .write(&write.off_branch())
+            .fetch()
+            .await
+    }
+
     /// Deletes a database.
     pub async fn delete_database(
         &self,

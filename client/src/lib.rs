@@ -15,6 +15,7 @@ mod commands;
 mod credentials;
 mod databases;
 mod dead_letters;
+mod declare;
 mod error;
 mod events;
 mod graph;
@@ -34,6 +35,7 @@ pub use commands::{Accepted, CommandState, CommandStatus, Step};
 pub use credentials::Credentials;
 pub use databases::{Counts, Database, DatabaseDetails, DatabaseList, DatabaseSummary, Lag};
 pub use dead_letters::{DeadLetter, DeadLetterList};
+pub use declare::Declared;
 pub use error::{Class, Error, Missing, Refusal};
 pub use events::{Event, Events};
 pub use graph::{

@@ -1,11 +1,17 @@
 //! Commands of clients.
 
-use indexmap::IndexMap;
+mod change;
+mod declare;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+pub use self::{
+    change::{Change, ClassChange, InstanceChange, RawData},
+    declare::{Adopt, ChangePolicy, Declaration, Declared},
+};
 use crate::{
     envelope::EventType,
     id::{CommandId, EventId, LogPosition, Sequence},
@@ -41,9 +47,6 @@ pub struct Origin {
     pub client: Option<Json>,
 }
 
-/// Values as a client sends them: keys are property ids or labels.
-pub type RawData = IndexMap<String, Json>;
-
 /// The payload of a command: exactly what the client sent, as the log keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
@@ -57,6 +60,15 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         options: Option<Json>,
     },
+    /// Changes the description of a database.
+    UpdateDatabase {
+        /// The new description.
+        description: String,
+        /// The sequence that the client has read.
+        expected_seq: Sequence,
+    },
+    /// Brings things to the state that their owner declares, or ends its claims.
+    Declare(Box<Declaration>),
     /// Seals a database's log.
     DeleteDatabase {
         /// The sequence that the client has read.
@@ -117,12 +129,12 @@ pub enum Action {
         #[serde(default)]
         on_error: OnError,
     },
-    /// Changes many instances: all or none.
+    /// Changes many instances and classes: all or none.
     Transaction {
         /// The branch.
         branch: BranchName,
-        /// The changes, each of another instance.
-        commands: Vec<InstanceChange>,
+        /// The changes, each of another instance or class.
+        commands: Vec<Change>,
     },
     /// Creates a branch.
     CreateBranch {
@@ -249,108 +261,6 @@ pub enum OnError {
     Skip,
 }
 
-/// A change of one instance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    tag = "type",
-    rename_all = "SCREAMING_SNAKE_CASE",
-    try_from = "WrittenChange"
-)]
-pub enum InstanceChange {
-    /// Creates an instance.
-    CreateInstance {
-        /// The class, by id or label.
-        class: String,
-        /// The id; derived from the data if absent (contract §3).
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        id: Option<InstanceId>,
-        /// Its values.
-        data: RawData,
-    },
-    /// Patches an instance: given values replace the old ones, `null` removes a value.
-    UpdateInstance {
-        /// The class, by id or label.
-        class: String,
-        /// The id.
-        id: InstanceId,
-        /// The values that change.
-        data: RawData,
-        /// The sequence that the client has read.
-        expected_seq: Sequence,
-    },
-    /// Deletes an instance; the delete is final.
-    DeleteInstance {
-        /// The class, by id or label.
-        class: String,
-        /// The id.
-        id: InstanceId,
-        /// The sequence that the client has read.
-        expected_seq: Sequence,
-    },
-}
-
-/// A change in its serialized form. Values keep their text, so serde cannot read `type` first and
-/// the rest later.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenChange {
-    #[serde(rename = "type")]
-    kind: String,
-    class: String,
-    #[serde(default)]
-    id: Option<InstanceId>,
-    #[serde(default)]
-    data: Option<RawData>,
-    #[serde(default)]
-    expected_seq: Option<Sequence>,
-}
-
-impl TryFrom<WrittenChange> for InstanceChange {
-    type Error = String;
-
-    fn try_from(written: WrittenChange) -> Result<Self, String> {
-        let WrittenChange {
-            kind,
-            class,
-            id,
-            data,
-            expected_seq,
-        } = written;
-        let needs = |field: &str| format!("{kind} needs {field}");
-        match kind.as_str() {
-            "CREATE_INSTANCE" => {
-                let data = data.ok_or_else(|| needs("data"))?;
-                Ok(Self::CreateInstance { class, id, data })
-            }
-            "UPDATE_INSTANCE" => Ok(Self::UpdateInstance {
-                class,
-                id: id.ok_or_else(|| needs("id"))?,
-                data: data.ok_or_else(|| needs("data"))?,
-                expected_seq: expected_seq.ok_or_else(|| needs("expected_seq"))?,
-            }),
-            "DELETE_INSTANCE" => Ok(Self::DeleteInstance {
-                class,
-                id: id.ok_or_else(|| needs("id"))?,
-                expected_seq: expected_seq.ok_or_else(|| needs("expected_seq"))?,
-            }),
-            other => Err(format!(
-                "unknown type {other:?}; it must be one of CREATE_INSTANCE, UPDATE_INSTANCE, DELETE_INSTANCE"
-            )),
-        }
-    }
-}
-
-impl InstanceChange {
-    /// The class as the client named it, by id or by label.
-    pub fn class(&self) -> &str {
-        match self {
-            Self::CreateInstance { class, .. }
-            | Self::UpdateInstance { class, .. }
-            | Self::DeleteInstance { class, .. } => class,
-        }
-    }
-}
-
 /// The digest and the size of what a client sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payload {
@@ -365,6 +275,8 @@ impl Action {
     pub fn event_type(&self) -> EventType {
         match self {
             Self::CreateDatabase { .. } => EventType::CreateDatabaseRequested,
+            Self::UpdateDatabase { .. } => EventType::UpdateDatabaseRequested,
+            Self::Declare(_) => EventType::DeclareRequested,
             Self::DeleteDatabase { .. } => EventType::DeleteDatabaseRequested,
             Self::CreateClass { .. } => EventType::CreateOntologyClassRequested,
             Self::UpdateClass { .. } => EventType::UpdateOntologyClassRequested,
@@ -394,6 +306,31 @@ impl Action {
             | Self::ChangeInstance { branch, .. }
             | Self::BulkCreate { branch, .. }
             | Self::Transaction { branch, .. } => Some(branch),
+            Self::Declare(declaration) => match &declaration.declared {
+                Declared::Classes { branch, .. } => Some(branch),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether it creates a missing database.
+    pub fn creates_database(&self) -> bool {
+        match self {
+            Self::CreateDatabase { .. } => true,
+            Self::Declare(declaration) => matches!(declaration.declared, Declared::Database { .. }),
+            _ => false,
+        }
+    }
+
+    /// The branch that it creates.
+    pub fn created_branch(&self) -> Option<&BranchName> {
+        match self {
+            Self::CreateBranch { branch, .. } => Some(branch),
+            Self::Declare(declaration) => match &declaration.declared {
+                Declared::Branch { name, .. } => Some(name),
+                _ => None,
+            },
             _ => None,
         }
     }

@@ -7,6 +7,7 @@
 mod branches;
 mod classes;
 mod databases;
+mod declare;
 mod draft;
 mod gone;
 mod instances;
@@ -15,20 +16,24 @@ mod receipt;
 mod recent;
 mod state;
 mod stop;
+mod tally;
 #[cfg(test)]
 mod tests;
+mod transaction;
 mod unique;
 mod version;
 
 use self::draft::Draft;
 pub use self::{
     branches::{Plan, find_common, plan},
+    declare::{DeclarationPlan, Safety, begin_tally, plan_declaration},
     draft::Moment,
     gone::is_gone,
     need::{Changes, LiveInstances, Need},
     receipt::{Receipt, UnreadableCommand, receipt},
     state::{Mark, WriteState, schema_of},
     stop::Stop,
+    tally::Tally,
 };
 use crate::{
     command::{Action, Command},
@@ -53,6 +58,11 @@ pub fn decide(
         } => {
             databases::create(&mut draft, description, options.as_ref())?;
         }
+        Action::UpdateDatabase {
+            description,
+            expected_seq,
+        } => databases::update(&mut draft, description, *expected_seq)?,
+        Action::Declare(declaration) => declare::declare(&mut draft, declaration)?,
         Action::DeleteDatabase { expected_seq } => databases::delete(&mut draft, *expected_seq)?,
         Action::CreateClass { branch, definition } => {
             classes::create(&mut draft, branch, definition)?;
@@ -92,7 +102,7 @@ pub fn decide(
             instances::bulk_create(&mut draft, branch, class, &rows, *on_error)?;
         }
         Action::Transaction { branch, commands } => {
-            instances::transaction(&mut draft, branch, commands)?;
+            transaction::transaction(&mut draft, branch, commands)?;
         }
         Action::CreateBranch {
             branch,
@@ -115,10 +125,7 @@ pub fn decide(
 /// The time for a branch whose name was used before: later than everything in the log. So a name
 /// and a creation time identify one branch, and one instance on it, even if the clock stands still.
 fn after_namesake(state: &WriteState, moment: &Moment, command: &Command) -> Option<Moment> {
-    let Action::CreateBranch { branch, .. } = &command.action else {
-        return None;
-    };
-    state.branch(branch)?;
+    state.branch(command.action.created_branch()?)?;
     let last = state.last_time();
     (moment.occurred_at <= last).then(|| Moment {
         occurred_at: Timestamp::from_micros(last.as_micros().saturating_add(1)),

@@ -63,7 +63,10 @@ event_types! {
     RebaseBranchRequested = "REBASE_BRANCH_REQUESTED",
     RollbackBranchRequested = "ROLLBACK_BRANCH_REQUESTED",
     DiscardEventRequested = "DISCARD_EVENT_REQUESTED",
+    UpdateDatabaseRequested = "UPDATE_DATABASE_REQUESTED",
+    DeclareRequested = "DECLARE_REQUESTED",
     DatabaseCreated = "DATABASE_CREATED",
+    DatabaseUpdated = "DATABASE_UPDATED",
     DatabaseDeleted = "DATABASE_DELETED",
     OntologyClassCreated = "ONTOLOGY_CLASS_CREATED",
     OntologyClassUpdated = "ONTOLOGY_CLASS_UPDATED",
@@ -78,6 +81,7 @@ event_types! {
     DatabaseOpened = "DATABASE_OPENED",
     DatabaseSealed = "DATABASE_SEALED",
     EventDiscarded = "EVENT_DISCARDED",
+    OwnersChanged = "OWNERS_CHANGED",
 }
 
 impl EventType {

@@ -68,6 +68,10 @@ codes! {
     OptimisticConcurrencyConflict, "optimistic_concurrency_conflict", 409, "It has changed: `actual_seq` is its current sequence. Read it again and decide again.";
     MergeConflict, "merge_conflict", 409, "Both branches changed the same thing differently; each conflict is named.";
     EventIdReused, "event_id_reused", 409, "The same id or key was used before with another payload.";
+    Owned, "owned", 409, "Another owner has declared it.";
+    NotAdopted, "not_adopted", 409, "It exists and has no owner, and the declaration must not take it over.";
+    StaleGeneration, "stale_generation", 409, "A newer version of the declaring object was carried out.";
+    UnsafeChange, "unsafe_change", 409, "The change would lose or invalidate data; each finding is named.";
     FailedPrecondition, "failed_precondition", 409, "Another step is required first.";
     Unauthenticated, "unauthenticated", 401, "The request has no valid credentials.";
     Forbidden, "forbidden", 403, "The request is not allowed.";

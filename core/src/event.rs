@@ -7,6 +7,7 @@ use crate::{
     json::{Json, Properties},
     lineage::Lineage,
     name::{BranchName, ClassName, DatabaseName, InstanceId, PropertyName},
+    owner::OwnerState,
     time::Timestamp,
     value::renew_digest,
 };
@@ -22,6 +23,21 @@ pub struct DatabaseCreated {
     /// Further options of the client; kept, but not interpreted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub options: Option<Json>,
+}
+
+/// `DATABASE_UPDATED`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseUpdated {
+    /// The database.
+    pub db_name: DatabaseName,
+    /// The new description.
+    #[serde(default)]
+    pub description: String,
+    /// The options of the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<Json>,
+    /// When the database was created.
+    pub created_at: Timestamp,
 }
 
 /// `ONTOLOGY_CLASS_CREATED`, `ONTOLOGY_CLASS_UPDATED` and `ONTOLOGY_CLASS_DELETED` (without
@@ -249,6 +265,15 @@ pub struct EventDiscarded {
     /// The reason.
     #[serde(default)]
     pub reason: String,
+}
+
+/// `OWNERS_CHANGED`: the new states of owners of declared things.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnersChanged {
+    /// The database.
+    pub db_name: DatabaseName,
+    /// Each owner that changed, as a whole.
+    pub owners: Vec<OwnerState>,
 }
 
 /// The aggregate of an instance event.

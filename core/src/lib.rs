@@ -21,6 +21,7 @@ pub mod model;
 pub mod name;
 pub mod naming;
 pub mod ontology;
+pub mod owner;
 pub mod port;
 pub mod query;
 pub mod reflect;

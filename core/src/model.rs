@@ -15,6 +15,7 @@ use crate::{
     json::Json,
     lineage::Lineage,
     name::{BranchName, ClassName, InstanceId, PropertyName},
+    owner::Owner,
     port::{
         Store,
         graph::{Entity, State},
@@ -35,6 +36,8 @@ impl ModelKey {
     pub const INSTANCES: &'static str = "i:";
     /// Prefix of all discards.
     pub const DISCARDS: &'static str = "x:";
+    /// Prefix of all owners of declared things.
+    pub const OWNERS: &'static str = "o:";
 
     /// The database itself.
     pub fn database() -> Self {
@@ -70,6 +73,11 @@ impl ModelKey {
     /// [`crate::event::EventDiscarded`].
     pub fn discard(position: LogPosition, handler: &str) -> Self {
         Self(format!("x:{:020}/{handler}", position.0).into())
+    }
+
+    /// An owner of declared things; its value is the [`crate::owner::OwnerState`].
+    pub fn owner(owner: &Owner) -> Self {
+        Self(format!("o:{}", owner.key()).into())
     }
 
     /// A key before all discards of the event at `position`, and after all discards of earlier
@@ -113,7 +121,7 @@ pub struct ModelEntry {
     pub key: ModelKey,
     /// The position from which it is valid.
     pub position: LogPosition,
-    /// One of the `…State` types of this module; for a discard, its event.
+    /// One of the `…State` types of this module; for a discard, its event; for an owner, its state.
     pub value: Json,
 }
 

@@ -25,7 +25,7 @@ pub use self::{
     definition::DEFINITION,
     instance::Candidate,
     labels::{LabelKeys, Labels},
-    lint::{ChangeLint, Finding, Severity, check_structure},
+    lint::{ChangeLint, ClassFinding, Finding, Severity, check_structure},
     property::Property,
     relationship::{Cardinality, Relationship},
     schema::Schema,

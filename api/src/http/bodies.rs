@@ -2,6 +2,7 @@
 
 pub(crate) mod class;
 mod complaint;
+pub(crate) mod declare;
 
 use std::fmt;
 
@@ -137,6 +138,13 @@ pub(crate) struct DatabaseBody {
     pub(crate) options: Option<Json>,
 }
 
+/// `{description}`
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DatabaseChangeBody {
+    pub(crate) description: String,
+}
+
 /// `{name, from_branch?, from_position?}`; oms calls the name `branch_name`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -171,11 +179,18 @@ pub(crate) struct TransactionBody {
 pub(crate) struct TransactionCommand {
     #[serde(rename = "type")]
     pub(crate) kind: TransactionVerb,
-    pub(crate) class: String,
+    /// The class, unless the command creates one.
+    #[serde(default)]
+    pub(crate) class: Option<String>,
     #[serde(default)]
     pub(crate) id: Option<String>,
+    /// The values of an instance.
     #[serde(default)]
     pub(crate) data: Option<Data>,
+    /// The definition of a class, or the fields of it that change.
+    #[serde(default)]
+    #[schemars(with = "Option<Map<String, Value>>")]
+    pub(crate) definition: Option<Json>,
     #[serde(default)]
     pub(crate) expected_seq: Option<u64>,
 }
@@ -188,6 +203,23 @@ pub(crate) enum TransactionVerb {
     CreateInstance,
     UpdateInstance,
     DeleteInstance,
+    CreateOntologyClass,
+    UpdateOntologyClass,
+    DeleteOntologyClass,
+}
+
+impl TransactionVerb {
+    /// The fields that a command of this type needs, and those that it may have.
+    pub(crate) fn fields(self) -> (&'static [&'static str], &'static [&'static str]) {
+        match self {
+            Self::CreateInstance => (&["class", "data"], &["id"]),
+            Self::UpdateInstance => (&["class", "id", "data", "expected_seq"], &[]),
+            Self::DeleteInstance => (&["class", "id", "expected_seq"], &[]),
+            Self::CreateOntologyClass => (&["definition"], &[]),
+            Self::UpdateOntologyClass => (&["class", "definition", "expected_seq"], &[]),
+            Self::DeleteOntologyClass => (&["class", "expected_seq"], &[]),
+        }
+    }
 }
 
 /// `{reason?}`: discards a dead letter.

@@ -16,6 +16,7 @@ use spice_core::{
     id::{BranchGeneration, CommandId, LogPosition, Sequence},
     model::BranchState,
     name::{BranchName, DatabaseName},
+    owner::{Claims, OwnerView, Thing},
     time::Timestamp,
 };
 
@@ -52,6 +53,8 @@ pub(crate) struct Branch<'a> {
     created_at: Timestamp,
     /// Whether deleting it needs `force`.
     protected: bool,
+    /// Who declared the branch.
+    owner: Option<OwnerView>,
     database: &'a DatabaseName,
 }
 
@@ -92,11 +95,12 @@ pub(crate) async fn list(call: Call) -> Answer {
         None => Arc::clone(&snapshot.branches),
         Some(position) => Arc::new(call.api.reads.branches_at(snapshot, position).await?),
     };
+    let claims = &standing.snapshot.claims;
     let branches = branches.values();
     let list = BranchList {
         count: branches.len(),
         branches: branches
-            .map(|branch| Branch::of(&database, branch))
+            .map(|branch| Branch::of(&database, branch, claims))
             .collect(),
     };
     answer::ok(&list)
@@ -148,7 +152,7 @@ pub(crate) async fn get(call: Call) -> Answer {
         Failure::not_found(format!("branch {branch} did not exist at that position"))
             .with("branch", branch.as_str())
     })?;
-    named(&branch, Branch::of(&database, &found))
+    named(&branch, Branch::of(&database, &found, &snapshot.claims))
 }
 
 /// Answers the creation or deletion of a branch immediately, because it is in effect with its
@@ -161,7 +165,7 @@ async fn answer_change(call: &Call, submitted: &Submitted, branch: &BranchName) 
         Some(state) => BranchChange::Created {
             branch: Branch {
                 sequence: receipt.sequence.unwrap_or(state.sequence),
-                ..Branch::of(&receipt.stream.database, state)
+                ..Branch::of(&receipt.stream.database, state, &Claims::default())
             },
             command_id,
             position,
@@ -185,8 +189,11 @@ fn named<T: Serialize>(name: &BranchName, data: T) -> Answer {
 }
 
 impl<'a> Branch<'a> {
-    fn of(database: &'a DatabaseName, branch: &'a BranchState) -> Self {
+    fn of(database: &'a DatabaseName, branch: &'a BranchState, claims: &Claims) -> Self {
         let from = branch.from.as_ref();
+        let thing = Thing::Branch {
+            name: branch.name.clone(),
+        };
         Self {
             name: &branch.name,
             current: branch.name.is_main(),
@@ -196,6 +203,7 @@ impl<'a> Branch<'a> {
             sequence: branch.sequence,
             created_at: branch.created_at,
             protected: branch.name.is_protected(),
+            owner: claims.find_holder(&thing, branch.created_at, None),
             database,
         }
     }

@@ -13,13 +13,14 @@ use spice_core::{
     json::Json,
     model::DatabaseState,
     name::{BranchName, ClassName, DatabaseName},
+    owner::{OwnerView, Thing},
     time::Timestamp,
 };
 
 use crate::{
     http::{
         answer::{self, Answer},
-        bodies::DatabaseBody,
+        bodies::{DatabaseBody, DatabaseChangeBody},
         call::Call,
         failure::Failure,
         parameters::known,
@@ -94,6 +95,8 @@ struct DatabaseContents<'a> {
     description: &'a str,
     #[schemars(required)]
     options: Option<&'a Json>,
+    /// Who declared the database.
+    owner: Option<OwnerView>,
     branches: Vec<&'a BranchName>,
 }
 
@@ -191,6 +194,18 @@ pub(crate) async fn create(mut call: Call) -> Answer {
     answer_database(&submitted, message, StatusCode::CREATED)
 }
 
+pub(crate) async fn update(mut call: Call) -> Answer {
+    let database = call.database()?;
+    let expected_seq = call.get(&known::EXPECTED_SEQ)?;
+    let body: DatabaseChangeBody = call.json().await?;
+    let action = Action::UpdateDatabase {
+        description: body.description,
+        expected_seq,
+    };
+    let submitted = call.submit(database, action, None).await?;
+    answer_database(&submitted, "database update accepted", StatusCode::OK)
+}
+
 pub(crate) async fn delete(call: Call) -> Answer {
     let database = call.database()?;
     let expected_seq = call.get(&known::EXPECTED_SEQ)?;
@@ -249,6 +264,7 @@ pub(crate) async fn get(call: Call) -> Answer {
         exists: true,
         description: &snapshot.database.description,
         options: snapshot.database.options.as_ref(),
+        owner: find_owner(&snapshot),
         branches: snapshot.branches.keys().collect(),
     };
     let state = measure(&reading, &snapshot).await?;
@@ -264,6 +280,12 @@ pub(crate) async fn get(call: Call) -> Answer {
         },
     };
     answer::success("the database", data)
+}
+
+fn find_owner(snapshot: &Snapshot) -> Option<OwnerView> {
+    let created_at = snapshot.database.created_at;
+    let claims = &snapshot.claims;
+    claims.find_holder(&Thing::Database, created_at, None)
 }
 
 async fn measure(reading: &Reading, snapshot: &Snapshot) -> Result<DatabaseProgress, Failure> {

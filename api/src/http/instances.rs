@@ -2,9 +2,10 @@
 
 use axum::http::StatusCode;
 use spice_core::{
-    command::{Action, InstanceChange},
+    command::{Action, Change, ClassChange, InstanceChange},
     id::Sequence,
-    name::InstanceId,
+    json::Json,
+    name::{InstanceId, InvalidName},
 };
 
 use crate::http::{
@@ -110,12 +111,9 @@ fn check_count(call: &Call, field: &str, count: usize) -> Result<(), Failure> {
     ))
 }
 
-fn change(
-    call: &Call,
-    index: usize,
-    command: TransactionCommand,
-) -> Result<InstanceChange, Failure> {
-    let refuse = &|field: &str, rule: &str| {
+/// A command with the fields of its type, and no others.
+fn change(call: &Call, index: usize, command: TransactionCommand) -> Result<Change, Failure> {
+    let refuse = |field: &str, rule: &str| {
         let path = format!("commands[{index}].{field}");
         let message = match rule {
             "required" => format!("{path} is missing"),
@@ -123,33 +121,73 @@ fn change(
         };
         call.given.shape(&path, rule, message)
     };
-    let missing = |field| move || refuse(field, "required");
+    let located =
+        |failure: Failure, field: &str| failure.with("field", format!("commands[{index}].{field}"));
+    let kind = command.kind;
+    let given = [
+        ("class", command.class.is_some()),
+        ("id", command.id.is_some()),
+        ("data", command.data.is_some()),
+        ("definition", command.definition.is_some()),
+        ("expected_seq", command.expected_seq.is_some()),
+    ];
+    let (needed, optional) = kind.fields();
+    for (field, is_given) in given {
+        match is_given {
+            false if needed.contains(&field) => return Err(refuse(field, "required")),
+            true if !needed.contains(&field) && !optional.contains(&field) => {
+                return Err(refuse(field, "unknown"));
+            }
+            _ => {}
+        }
+    }
     let id = command.id.as_deref().map(str::parse::<InstanceId>);
     let id = id
         .transpose()
-        .map_err(|invalid| Failure::from(invalid).with("field", format!("commands[{index}].id")))?;
-    let (class, data) = (command.class, command.data.map(|data| data.0));
-    let expected_seq = command.expected_seq.map(Sequence);
-    match command.kind {
-        TransactionVerb::CreateInstance if expected_seq.is_some() => {
-            Err(refuse("expected_seq", "unknown"))
-        }
-        TransactionVerb::DeleteInstance if data.is_some() => Err(refuse("data", "unknown")),
-        TransactionVerb::CreateInstance => Ok(InstanceChange::CreateInstance {
-            class,
+        .map_err(|invalid| located(invalid.into(), "id"))?;
+    let named = command.class.unwrap_or_default();
+    let class = || {
+        named
+            .parse()
+            .map_err(|invalid: InvalidName| located(invalid.into(), "class"))
+    };
+    let missing = |field: &'static str| move || refuse(field, "required");
+    let data = command.data.map(|data| data.0).unwrap_or_default();
+    let definition = command.definition.unwrap_or_else(Json::null);
+    let expected_seq = Sequence(command.expected_seq.unwrap_or_default());
+    Ok(match kind {
+        TransactionVerb::CreateInstance => InstanceChange::CreateInstance {
+            class: named,
             id,
-            data: data.ok_or_else(missing("data"))?,
-        }),
-        TransactionVerb::UpdateInstance => Ok(InstanceChange::UpdateInstance {
-            class,
-            data: data.ok_or_else(missing("data"))?,
-            expected_seq: expected_seq.ok_or_else(missing("expected_seq"))?,
+            data,
+        }
+        .into(),
+        TransactionVerb::UpdateInstance => InstanceChange::UpdateInstance {
+            class: named,
             id: id.ok_or_else(missing("id"))?,
-        }),
-        TransactionVerb::DeleteInstance => Ok(InstanceChange::DeleteInstance {
-            class,
-            expected_seq: expected_seq.ok_or_else(missing("expected_seq"))?,
+            data,
+            expected_seq,
+        }
+        .into(),
+        TransactionVerb::DeleteInstance => InstanceChange::DeleteInstance {
+            class: named,
             id: id.ok_or_else(missing("id"))?,
-        }),
-    }
+            expected_seq,
+        }
+        .into(),
+        TransactionVerb::CreateOntologyClass => {
+            ClassChange::CreateOntologyClass { definition }.into()
+        }
+        TransactionVerb::UpdateOntologyClass => ClassChange::UpdateOntologyClass {
+            class: class()?,
+            definition,
+            expected_seq,
+        }
+        .into(),
+        TransactionVerb::DeleteOntologyClass => ClassChange::DeleteOntologyClass {
+            class: class()?,
+            expected_seq,
+        }
+        .into(),
+    })
 }

@@ -6,6 +6,7 @@ mod branches;
 mod commands;
 mod databases;
 mod dead_letters;
+mod declare;
 mod graph;
 mod instances;
 mod mount;
@@ -48,6 +49,7 @@ fn router(api: Arc<Api>, surface: Surface) -> Router {
 pub(crate) fn list_subjects(surface: Surface) -> Vec<Subject> {
     let mut subjects = vec![
         databases::list_calls(),
+        declare::list_calls(),
         branches::list_calls(),
         versions::list_calls(),
         ontology::list_calls(),

@@ -13,6 +13,7 @@ use spice_core::{
     json::Json,
     model::{ModelEntry, ModelKey},
     name::{BranchName, ClassName, DatabaseName},
+    owner::{OwnerView, Thing},
     port::{
         graph::{Entity, State},
         registry::Lookup,
@@ -37,6 +38,9 @@ pub(crate) struct ClassRecord {
     updated_at: Timestamp,
     db_name: DatabaseName,
     branch: BranchName,
+    /// Who declared the class; missing without an owner, and for a read in the past.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<OwnerView>,
     /// In the requested language.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) class_label: Option<String>,
@@ -45,12 +49,16 @@ pub(crate) struct ClassRecord {
 impl ClassRecord {
     /// The id of the class.
     pub(crate) fn id(&self) -> Result<ClassName, serde_json::Error> {
-        #[derive(Deserialize)]
-        struct Definition {
-            id: ClassName,
-        }
-        Ok(self.definition.read::<Definition>()?.id)
+        class_id(&self.definition)
     }
+}
+
+fn class_id(definition: &Json) -> Result<ClassName, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Definition {
+        id: ClassName,
+    }
+    Ok(definition.read::<Definition>()?.id)
 }
 
 fn write_fields<S: Serializer>(definition: &Json, serializer: S) -> Result<S::Ok, S::Error> {
@@ -149,10 +157,24 @@ impl Reading {
         order.then(known.position.cmp(&entry.position)).is_lt()
     }
 
+    fn find_owner(&self, definition: &Json, created_at: Timestamp) -> Option<OwnerView> {
+        let branch = self.snapshot.branches.get(&self.branch);
+        let is_known = self.as_of.is_none() && !self.snapshot.claims.is_empty();
+        let branch = branch.filter(|_| is_known)?;
+        let thing = Thing::Class {
+            branch: branch.name.clone(),
+            name: class_id(definition).ok()?,
+        };
+        let claims = &self.snapshot.claims;
+        claims.find_holder(&thing, created_at, Some(branch.created_at))
+    }
+
     /// The record of a class; none for a deleted one.
     fn record(&self, state: State) -> Option<ClassRecord> {
+        let definition = state.data?;
         Some(ClassRecord {
-            definition: state.data?,
+            owner: self.find_owner(&definition, state.created_at),
+            definition,
             event_id: state.event_id,
             event_sequence: state.sequence,
             version: state.sequence,

@@ -1,6 +1,9 @@
 //! Decides a batch: looks up what was there before, and decides the rest in order.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use spice_core::{
@@ -114,6 +117,11 @@ impl Task {
         let known = self.look_up_known(requests).await?;
         if let Some(state) = &mut self.state {
             state.forget_fetched();
+            for request in requests {
+                if let Some(tally) = &request.tally {
+                    state.put_tally(request.command.id, Arc::clone(tally));
+                }
+            }
         }
         let mut needs = Vec::new();
         for request in requests {

@@ -21,7 +21,7 @@ use spice_core::{
 use super::{ports::Ports, scribe::Task};
 
 /// Entries per scan.
-const PAGE: usize = 1_000;
+pub(super) const PAGE: usize = 1_000;
 
 /// Changed keys per question; each page scans all changes.
 pub(super) const CHANGES_PAGE: usize = 50_000;

@@ -6,12 +6,15 @@ use std::{sync::Arc, time::Duration};
 
 use spice_core::{
     command::Command,
-    decide::{self, Moment, Plan, Stop, WriteState},
+    decide::{
+        self, DeclarationPlan, Moment, Plan, Stop, Tally, WriteState, begin_tally, plan_declaration,
+    },
     error::{ErrorCode, Refusal, StoreError},
     id::{LogPosition, StreamId},
-    model::BranchState,
+    model::{BranchState, ModelEntry, ModelKey},
     name::{BranchName, DatabaseName},
     ontology::Schema,
+    port::{Store, graph::Entity},
 };
 use tokio::time::timeout;
 
@@ -39,13 +42,28 @@ impl Writer {
     /// conflicts, without a trace.
     pub async fn plan(&self, command: &Command) -> Result<Plan, Refusal> {
         let mut look = self.look(&command.database, None).await?;
-        let moment = Moment {
-            stream: look.stream.clone(),
-            position: look.state.end(),
-            occurred_at: look.ports.clock.now().max(look.state.last_time()),
-        };
+        let moment = look.moment();
         look.ask(|state| decide::plan(state, &moment, command))
             .await
+    }
+
+    /// What a declaration would do now, and the instances that were counted for it.
+    pub async fn plan_declaration(
+        &self,
+        command: &Command,
+    ) -> Result<(DeclarationPlan, Option<Arc<Tally>>), Refusal> {
+        let mut look = self.look(&command.database, None).await?;
+        let moment = look.moment();
+        let begun = look.ask(|state| begin_tally(state, &moment, command));
+        let tally = match begun.await? {
+            None => None,
+            Some(tally) => Some(Arc::new(look.count(tally).await?)),
+        };
+        if let Some(tally) = &tally {
+            look.state.put_tally(command.id, Arc::clone(tally));
+        }
+        let planned = look.ask(|state| plan_declaration(state, &moment, command));
+        Ok((planned.await?, tally))
     }
 
     /// The classes of a branch at a position (inclusive), from the write model; none if the branch
@@ -130,6 +148,50 @@ impl Look {
         }
     }
 
+    /// The place and time of a decision here.
+    fn moment(&self) -> Moment {
+        Moment {
+            stream: self.stream.clone(),
+            position: self.state.end(),
+            occurred_at: self.ports.clock.now().max(self.state.last_time()),
+        }
+    }
+
+    /// Counts all instances that a tally asks for, page by page.
+    async fn count(&self, mut tally: Tally) -> Result<Tally, StoreError> {
+        for class in tally.classes() {
+            let prefix = ModelKey::instances_of(&class);
+            let mut after = None;
+            loop {
+                let model = &self.ports.model;
+                let page = model
+                    .scan(
+                        &self.stream,
+                        &tally.lineage,
+                        &prefix,
+                        after.as_ref(),
+                        fetch::PAGE,
+                    )
+                    .await?;
+                for entry in &page {
+                    let data = entry.state()?.data;
+                    if let (Some(Entity::Instance(instance)), Some(data)) =
+                        (entry.key.entity(), data)
+                    {
+                        let properties = data.read().map_err(|error| unreadable(entry, &error))?;
+                        tally.add(&class, &instance.id, &properties);
+                    }
+                }
+                after = page.last().map(|entry| entry.key.clone());
+                if page.len() < fetch::PAGE {
+                    break;
+                }
+            }
+        }
+        self.check().await?;
+        Ok(tally)
+    }
+
     /// A live branch, or `not_found`.
     pub(super) fn branch(&self, name: &BranchName) -> Result<&BranchState, Refusal> {
         let branch = self.state.live_branch(name);
@@ -157,6 +219,11 @@ impl Look {
         }
         Ok(())
     }
+}
+
+fn unreadable(entry: &ModelEntry, error: &serde_json::Error) -> StoreError {
+    let reason = format!("entry {} cannot be read: {error}", entry.key);
+    StoreError::damaged(Store::Registry, reason)
 }
 
 /// Waits until the registry reflects a log up to a position, and brings it there if nobody else

@@ -18,7 +18,7 @@ use spice_core::{
     error::StoreError,
     id::{LogPosition, StreamId},
     lineage::Lineage,
-    model::{BranchState, CommandEntry, DatabaseState, ModelEntry, ModelKey},
+    model::{CommandEntry, DatabaseState, ModelEntry, ModelKey},
     port::registry::{Advance, Lookup},
     reflect::{self, command_entries},
     time::Timestamp,
@@ -152,18 +152,26 @@ pub(super) async fn state_at(
     let found = model.get(stream, &[lookup]).await?;
     let mut database = found.entries.iter().flatten().map(ModelEntry::read);
     let database: Option<DatabaseState> = database.next().transpose()?;
-    let branches = model.scan_all(stream, &lineage, ModelKey::BRANCHES).await?;
-    let branches = branches
-        .iter()
-        .map(ModelEntry::read)
-        .collect::<Result<Vec<BranchState>, _>>()?;
+    let branches = read_all(ports, stream, &lineage, ModelKey::BRANCHES).await?;
+    let owners = read_all(ports, stream, &lineage, ModelKey::OWNERS).await?;
     let record = ports.log.read_one(stream, last).await?;
     let last_time = match record {
         Some(record) => record.head()?.occurred_at,
         None => Timestamp::default(),
     };
-    let stream = stream.clone();
-    Ok(WriteState::new(stream, end, last_time, database, branches))
+    let state = WriteState::new(stream.clone(), end, last_time, database, branches);
+    Ok(state.with_owners(owners))
+}
+
+/// Every entry of the whole database with a key prefix.
+async fn read_all<T: serde::de::DeserializeOwned>(
+    ports: &Ports,
+    stream: &StreamId,
+    lineage: &Lineage,
+    prefix: &str,
+) -> Result<Vec<T>, StoreError> {
+    let entries = ports.model.scan_all(stream, lineage, prefix).await?;
+    entries.iter().map(ModelEntry::read).collect()
 }
 
 /// The part of a reflector that runs behind the answers.

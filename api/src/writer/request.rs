@@ -1,8 +1,10 @@
 //! A command that waits for its answer, and the answer.
 
+use std::sync::Arc;
+
 use spice_core::{
-    command::{Action, Command},
-    decide::Receipt,
+    command::Command,
+    decide::{Receipt, Tally},
     error::Refusal,
     idempotency::IdempotencyKey,
 };
@@ -24,6 +26,8 @@ pub(super) struct Request {
     pub(super) command: Command,
     /// The key that the command's id is derived from, if the client sent one.
     pub(super) key: Option<IdempotencyKey>,
+    /// The instances that were counted for the decision.
+    pub(super) tally: Option<Arc<Tally>>,
     pub(super) digest: String,
     /// The size of its payload.
     pub(super) bytes: usize,
@@ -32,6 +36,6 @@ pub(super) struct Request {
 
 impl Request {
     pub(super) fn creates_database(&self) -> bool {
-        matches!(self.command.action, Action::CreateDatabase { .. })
+        self.command.action.creates_database()
     }
 }

@@ -209,6 +209,7 @@ impl Task {
                     database: database.clone(),
                     branches: self.published.branches.clone(),
                     schemas: self.published.schemas.clone(),
+                    claims: Arc::clone(state.claims()),
                 }))
             }
         };

@@ -9,6 +9,7 @@ use spice_core::{
     model::{BranchState, DatabaseState},
     name::BranchName,
     ontology::Schema,
+    owner::Claims,
 };
 
 /// A database as it stands at its log's end.
@@ -24,6 +25,8 @@ pub struct Snapshot {
     pub branches: Arc<BTreeMap<BranchName, BranchState>>,
     /// The classes of each live branch.
     pub schemas: Arc<BTreeMap<BranchName, Arc<Schema>>>,
+    /// Who declared what.
+    pub claims: Arc<Claims>,
 }
 
 impl Snapshot {

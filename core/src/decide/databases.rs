@@ -10,10 +10,12 @@ use crate::{
     envelope::{EventType, Kind},
     error::{ErrorCode, Refusal},
     event::{
-        BranchAt, BranchCreated, BranchDeleted, DatabaseCreated, DatabaseMark, EventDiscarded,
+        BranchAt, BranchCreated, BranchDeleted, DatabaseCreated, DatabaseMark, DatabaseUpdated,
+        EventDiscarded,
     },
     id::{AggregateId, LogPosition, Sequence},
     json::Json,
+    model::BranchState,
     name::BranchName,
 };
 
@@ -50,6 +52,24 @@ pub(super) fn create(
         options: options.cloned(),
     };
     let fact = Fact::domain(EventType::DatabaseCreated, aggregate, sequence);
+    draft.push(fact, &event, None)
+}
+
+pub(super) fn update(draft: &mut Draft, description: &str, expected: Sequence) -> Result<(), Stop> {
+    let known = draft.live_database()?;
+    let aggregate = AggregateId::Database(draft.command.database.clone());
+    if known.sequence != expected {
+        return Err(Refusal::conflict(&aggregate, expected, known.sequence).into());
+    }
+    let sequence = known.sequence.next();
+    draft.command(aggregate.clone(), Some(sequence), None)?;
+    let event = DatabaseUpdated {
+        db_name: draft.command.database.clone(),
+        description: description.to_owned(),
+        options: known.options.clone(),
+        created_at: known.created_at,
+    };
+    let fact = Fact::domain(EventType::DatabaseUpdated, aggregate, sequence);
     draft.push(fact, &event, None)
 }
 
@@ -127,14 +147,20 @@ pub(super) fn delete_branch(draft: &mut Draft, name: &BranchName, force: bool) -
             .into());
     }
     let aggregate = AggregateId::Branch(draft.command.database.clone(), name.clone());
-    let sequence = branch.sequence.next();
-    draft.command(aggregate.clone(), Some(sequence), Some(branch))?;
+    draft.command(aggregate, Some(branch.sequence.next()), Some(branch))?;
+    push_branch_deleted(draft, branch)
+}
+
+/// Adds the event of a deleted branch.
+pub(super) fn push_branch_deleted(draft: &mut Draft, branch: &BranchState) -> Result<(), Stop> {
+    let database = draft.command.database.clone();
+    let aggregate = AggregateId::Branch(database.clone(), branch.name.clone());
     let event = BranchDeleted {
-        db_name: draft.command.database.clone(),
-        branch: name.clone(),
+        db_name: database,
+        branch: branch.name.clone(),
         branch_generation: branch.generation,
     };
-    let fact = Fact::domain(EventType::BranchDeleted, aggregate, sequence);
+    let fact = Fact::domain(EventType::BranchDeleted, aggregate, branch.sequence.next());
     draft.push(fact, &event, Some(branch))
 }
 

@@ -12,13 +12,18 @@ mod scope;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-pub(super) use self::delete_all::delete_all;
 use self::{
     change::Numbered,
-    decision::{New, decide_change, decide_create},
+    decision::{New, decide_create},
     references::find_dangling,
-    rows::{Rows, refuse_commands, refuse_rows},
-    scope::{Pending, Scope},
+    rows::refuse_rows,
+    scope::Pending,
+};
+pub(super) use self::{
+    decision::decide_change,
+    delete_all::delete_all,
+    rows::{Row, Rows, refuse_commands},
+    scope::Scope,
 };
 use super::{draft::Draft, stop::Stop};
 use crate::{
@@ -79,7 +84,7 @@ pub(super) fn bulk_create(
     }
     let scope = Scope::find(draft, branch)?;
     let resolved = scope.class(class)?;
-    let rows = Rows::decide(draft, &scope, 1..instances.len() + 1, |pending, number| {
+    let mut rows = Rows::decide(draft, &scope, 1..instances.len() + 1, |pending, number| {
         let row = number - 1;
         let new = New {
             id: ids.get(row),
@@ -89,7 +94,7 @@ pub(super) fn bulk_create(
         };
         decide_create(draft, &scope, pending, resolved, &new)
     })?;
-    let errors = rows.errors;
+    let errors = std::mem::take(&mut rows.errors);
     if !errors.is_empty() && (on_error == OnError::Abort || rows.changes.is_empty()) {
         return Err(refuse_rows(&errors, instances.len()).into());
     }
@@ -104,35 +109,5 @@ pub(super) fn bulk_create(
         data.shift_remove("instances");
         draft.command_with(aggregate, None, Some(scope.branch), &data)?;
     }
-    push_all(draft, &scope, rows.changes)
-}
-
-pub(super) fn transaction(
-    draft: &mut Draft,
-    branch: &BranchName,
-    commands: &[InstanceChange],
-) -> Result<(), Stop> {
-    let scope = Scope::find(draft, branch)?;
-    if commands.is_empty() {
-        let message = "a transaction needs at least one command";
-        return Err(Refusal::new(ErrorCode::InvalidRequest, message)
-            .with("field", "commands")
-            .into());
-    }
-    let rows = Rows::decide(draft, &scope, 0..commands.len(), |pending, index| {
-        decide_change(draft, &scope, pending, &commands[index], index)
-    })?;
-    if !rows.errors.is_empty() {
-        return Err(refuse_commands(&rows.errors).into());
-    }
-    let aggregate = AggregateId::Branch(draft.command.database.clone(), branch.clone());
-    draft.command(aggregate, None, Some(scope.branch))?;
-    push_all(draft, &scope, rows.changes)
-}
-
-fn push_all(draft: &mut Draft, scope: &Scope, changes: Vec<Numbered>) -> Result<(), Stop> {
-    for numbered in changes {
-        numbered.change.push(draft, scope.branch)?;
-    }
-    Ok(())
+    rows.push(draft, scope.branch)
 }

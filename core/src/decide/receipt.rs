@@ -115,6 +115,9 @@ fn describe(command: &Envelope, events: &[&Envelope]) -> Map<String, Value> {
                 events.iter().map(|event| describe_touched(event)).collect(),
             );
         }
+        EventType::DeclareRequested => {
+            result.insert("changes".into(), list_changes(events).into());
+        }
         EventType::DeleteOntologyClassRequested => {
             let is_instance = |event: &&&Envelope| event.event_type == EventType::InstanceDeleted;
             let count = events.iter().filter(is_instance).count();
@@ -126,6 +129,26 @@ fn describe(command: &Envelope, events: &[&Envelope]) -> Map<String, Value> {
         _ => {}
     }
     result
+}
+
+/// The databases, branches and classes that a declaration changed.
+fn list_changes(events: &[&Envelope]) -> Vec<Value> {
+    let change = |event: &&Envelope| {
+        let (kind, name) = match &event.aggregate {
+            AggregateId::Database(name) => ("database", name.as_str()),
+            AggregateId::Branch(_, name) => ("branch", name.as_str()),
+            AggregateId::OntologyClass(_, _, name) => ("class", name.as_str()),
+            AggregateId::Instance(..) => return None,
+        };
+        let change = match event.event_type {
+            EventType::DatabaseCreated | EventType::BranchCreated => ChangeKind::Added,
+            EventType::DatabaseUpdated => ChangeKind::Modified,
+            EventType::DatabaseDeleted | EventType::BranchDeleted => ChangeKind::Deleted,
+            other => change_of(other)?,
+        };
+        Some(json!({"kind": kind, "name": name, "change": change}))
+    };
+    events.iter().filter_map(change).collect()
 }
 
 /// Adds the source of a merge, the changes and their counts.
@@ -216,14 +239,16 @@ fn describe_bulk(result: &mut Map<String, Value>, command: &Envelope, events: &[
 }
 
 fn describe_touched(event: &Envelope) -> Value {
-    let (class, id) = match &event.aggregate {
-        AggregateId::Instance(_, _, class, id) => (class.as_str(), id.as_str()),
-        _ => ("", ""),
-    };
-    json!({
-        "class_id": class,
-        "instance_id": id,
-        "aggregate_id": event.aggregate.to_string(),
-        "sequence": event.sequence,
-    })
+    let mut touched = Map::new();
+    if let AggregateId::Instance(_, _, class, _) | AggregateId::OntologyClass(_, _, class) =
+        &event.aggregate
+    {
+        touched.insert("class_id".into(), class.as_str().into());
+    }
+    if let AggregateId::Instance(_, _, _, id) = &event.aggregate {
+        touched.insert("instance_id".into(), id.as_str().into());
+    }
+    touched.insert("aggregate_id".into(), event.aggregate.to_string().into());
+    touched.insert("sequence".into(), json!(event.sequence));
+    touched.into()
 }

@@ -10,10 +10,11 @@ use super::{
     need::{Changes, LiveInstances, Need},
     recent::Recent,
     stop::Stop,
+    tally::Tally,
 };
 use crate::{
     envelope::Envelope,
-    id::{BranchGeneration, LogPosition, StreamId},
+    id::{BranchGeneration, CommandId, LogPosition, StreamId},
     lineage::Lineage,
     model::{
         AggregateState, BranchState, DatabaseState, ModelEntry, ModelKey, UnreadableEnvelope, fold,
@@ -21,6 +22,7 @@ use crate::{
     },
     name::{BranchName, ClassName},
     ontology::{Class, Schema},
+    owner::{Claims, OwnerState},
     time::Timestamp,
 };
 
@@ -34,12 +36,14 @@ pub struct WriteState {
     /// The newest branch of each name, live or not.
     branches: BTreeMap<BranchName, BranchState>,
     schemas: HashMap<BranchGeneration, Arc<Schema>>,
+    claims: Arc<Claims>,
     /// Versions that the registry may not have yet.
     recent: Recent,
     fetched: HashMap<(BranchGeneration, ModelKey), Option<ModelEntry>>,
     live_instances: HashMap<LiveInstances, BTreeSet<ModelKey>>,
     fetched_at: HashMap<Lineage, HashMap<ModelKey, Option<ModelEntry>>>,
     changed: HashMap<Changes, BTreeSet<ModelKey>>,
+    tallies: HashMap<CommandId, Arc<Tally>>,
 }
 
 /// A [`WriteState`] before a batch was tried.
@@ -50,6 +54,7 @@ pub struct Mark {
     database: Option<DatabaseState>,
     branches: BTreeMap<BranchName, BranchState>,
     schemas: HashMap<BranchGeneration, Arc<Schema>>,
+    claims: Arc<Claims>,
 }
 
 impl WriteState {
@@ -71,11 +76,13 @@ impl WriteState {
                 .map(|branch| (branch.name.clone(), branch))
                 .collect(),
             schemas: HashMap::new(),
+            claims: Arc::default(),
             recent: Recent::default(),
             fetched: HashMap::new(),
             live_instances: HashMap::new(),
             fetched_at: HashMap::new(),
             changed: HashMap::new(),
+            tallies: HashMap::new(),
         }
     }
 
@@ -88,6 +95,21 @@ impl WriteState {
             None,
             Vec::new(),
         )
+    }
+
+    /// The same state with the owners of declared things.
+    #[must_use]
+    pub fn with_owners(mut self, owners: Vec<OwnerState>) -> Self {
+        let claims = Arc::make_mut(&mut self.claims);
+        for owner in owners {
+            claims.put(owner);
+        }
+        self
+    }
+
+    /// Who declared what.
+    pub fn claims(&self) -> &Arc<Claims> {
+        &self.claims
     }
 
     /// The log.
@@ -266,6 +288,16 @@ impl WriteState {
         self.changed.insert(changes, keys);
     }
 
+    /// Puts in what was counted before the decision of a command.
+    pub fn put_tally(&mut self, command: CommandId, tally: Arc<Tally>) {
+        self.tallies.insert(command, tally);
+    }
+
+    /// What was counted before the decision of a command.
+    pub(super) fn tally(&self, command: CommandId) -> Option<&Arc<Tally>> {
+        self.tallies.get(&command)
+    }
+
     /// Puts in the answer to [`Need::LiveInstances`].
     pub fn put_live_instances(&mut self, asked: LiveInstances, keys: BTreeSet<ModelKey>) {
         self.live_instances.insert(asked, keys);
@@ -282,6 +314,7 @@ impl WriteState {
         self.live_instances.clear();
         self.fetched_at.clear();
         self.changed.clear();
+        self.tallies.clear();
     }
 
     /// Forgets the versions below a position that the registry now has.
@@ -305,6 +338,9 @@ impl WriteState {
                 self.apply_branch(entry.value.read().map_err(unreadable)?);
             } else if key.starts_with(ModelKey::CLASSES) {
                 self.apply_class(entry, &entry.value.read().map_err(unreadable)?);
+            } else if key.starts_with(ModelKey::OWNERS) {
+                let owner = entry.value.read().map_err(unreadable)?;
+                Arc::make_mut(&mut self.claims).put(owner);
             } else if key.starts_with(ModelKey::INSTANCES) {
                 self.live_instances.clear();
             }
@@ -323,6 +359,7 @@ impl WriteState {
             database: self.database.clone(),
             branches: self.branches.clone(),
             schemas: self.schemas.clone(),
+            claims: Arc::clone(&self.claims),
         }
     }
 
@@ -334,6 +371,7 @@ impl WriteState {
         self.database = mark.database;
         self.branches = mark.branches;
         self.schemas = mark.schemas;
+        self.claims = mark.claims;
         self.forget_fetched();
     }
 

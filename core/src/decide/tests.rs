@@ -4,7 +4,9 @@
 mod branches;
 mod cells;
 mod class_deletion;
+mod class_sets;
 mod databases;
+mod declare;
 mod gone;
 mod histories;
 mod instances;
@@ -25,7 +27,7 @@ use uuid::Uuid;
 
 use super::{Changes, LiveInstances, Moment, Need, Stop, WriteState, decide, receipt, schema_of};
 use crate::{
-    command::{Action, Command, OnError, Origin},
+    command::{Action, Change, ClassChange, Command, InstanceChange, OnError, Origin},
     envelope::{Envelope, Kind},
     error::{ErrorCode, Refusal},
     event::InstanceEvent,
@@ -263,10 +265,58 @@ fn create_database() -> Action {
 }
 
 fn change(on: &str, change: Value) -> Action {
-    let change = serde_json::from_str(&change.to_string()).unwrap();
+    let Change::Instance(change) = read_change(&change) else {
+        panic!("not a change of an instance");
+    };
     Action::ChangeInstance {
         branch: branch(on),
         change,
+    }
+}
+
+/// A change as the body of a transaction writes it.
+fn read_change(written: &Value) -> Change {
+    let id = || written["id"].as_str().map(|id| id.parse().unwrap());
+    let class = || written["class"].as_str().unwrap().to_owned();
+    let class_name = || class().parse().unwrap();
+    let data = || serde_json::from_str(&written["data"].to_string()).unwrap();
+    let definition = || written["definition"].clone().into();
+    let expected_seq = || Sequence(written["expected_seq"].as_u64().unwrap());
+    match written["type"].as_str().unwrap() {
+        "CREATE_INSTANCE" => InstanceChange::CreateInstance {
+            class: class(),
+            id: id(),
+            data: data(),
+        }
+        .into(),
+        "UPDATE_INSTANCE" => InstanceChange::UpdateInstance {
+            class: class(),
+            id: id().unwrap(),
+            data: data(),
+            expected_seq: expected_seq(),
+        }
+        .into(),
+        "DELETE_INSTANCE" => InstanceChange::DeleteInstance {
+            class: class(),
+            id: id().unwrap(),
+            expected_seq: expected_seq(),
+        }
+        .into(),
+        "CREATE_ONTOLOGY_CLASS" => ClassChange::CreateOntologyClass {
+            definition: definition(),
+        }
+        .into(),
+        "UPDATE_ONTOLOGY_CLASS" => ClassChange::UpdateOntologyClass {
+            class: class_name(),
+            definition: definition(),
+            expected_seq: expected_seq(),
+        }
+        .into(),
+        _ => ClassChange::DeleteOntologyClass {
+            class: class_name(),
+            expected_seq: expected_seq(),
+        }
+        .into(),
     }
 }
 
@@ -314,7 +364,8 @@ fn bulk(rows: Value, on_error: OnError) -> Action {
 }
 
 fn transaction(commands: Value) -> Action {
-    let commands = serde_json::from_str(&commands.to_string()).unwrap();
+    let commands = commands.as_array().unwrap().iter();
+    let commands = commands.map(read_change).collect();
     Action::Transaction {
         branch: branch("main"),
         commands,

@@ -8,11 +8,12 @@ use crate::{
     error::StoreError,
     event::{
         BranchCreated, BranchDeleted, BranchMerged, BranchRebased, ClassEvent, DatabaseCreated,
-        EventDiscarded, InstanceEvent,
+        DatabaseUpdated, EventDiscarded, InstanceEvent, OwnersChanged,
     },
     id::{BranchGeneration, LogPosition, Sequence},
     json::{Json, Properties},
     lineage::Lineage,
+    owner::OwnerState,
     port::Store,
     time::Timestamp,
 };
@@ -69,6 +70,18 @@ fn entries(envelope: &Envelope) -> Result<Vec<ModelEntry>, serde_json::Error> {
                 of_database(envelope, ModelKey::branch(&main.name), &main)?,
             ])
         }
+        EventType::DatabaseUpdated => {
+            let event: DatabaseUpdated = envelope.data.read()?;
+            let database = DatabaseState {
+                sequence,
+                description: event.description,
+                options: event.options,
+                created_at: event.created_at,
+                live: true,
+            };
+            let key = ModelKey::database();
+            Ok(vec![of_database(envelope, key, &database)?])
+        }
         EventType::DatabaseDeleted => {
             let database = DatabaseState {
                 sequence,
@@ -110,6 +123,12 @@ fn entries(envelope: &Envelope) -> Result<Vec<ModelEntry>, serde_json::Error> {
             let event: EventDiscarded = envelope.data.read()?;
             let key = ModelKey::discard(event.event_position, &event.handler);
             Ok(vec![of_database(envelope, key, &event)?])
+        }
+        EventType::OwnersChanged => {
+            let event: OwnersChanged = envelope.data.read()?;
+            let entry =
+                |state: &OwnerState| of_database(envelope, ModelKey::owner(&state.owner), state);
+            event.owners.iter().map(entry).collect()
         }
         _ => Ok(Vec::new()),
     }

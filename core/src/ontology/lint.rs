@@ -6,11 +6,14 @@ mod compare;
 mod finding;
 mod structure;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use self::{check::Check, compare::compare};
 pub use self::{
-    finding::{Finding, Severity},
+    finding::{ClassFinding, Finding, Severity},
     structure::check_structure,
 };
 use super::{class::Class, schema::Schema};
@@ -37,9 +40,32 @@ impl ChangeLint {
     /// The rules that the change from one schema to another touches, for a class and its
     /// subclasses.
     pub fn between(before: &Schema, after: &Schema, class: &ClassName) -> Self {
-        let mut names = before.kinds(class);
-        names.extend(after.kinds(class));
-        names.push(class.clone());
+        let names = list_kinds(before, after, class);
+        Self::over(before, after, class, names)
+    }
+
+    /// [`ChangeLint::between`] for several classes that change at once, by class. A subclass that
+    /// does not change itself is in one of them.
+    pub fn of_set(
+        before: &Schema,
+        after: &Schema,
+        changed: &BTreeSet<ClassName>,
+    ) -> BTreeMap<ClassName, Self> {
+        let mut met = changed.clone();
+        let of_class = |class: &ClassName| {
+            let mut names = list_kinds(before, after, class);
+            names.retain(|name| name == class || met.insert(name.clone()));
+            (class.clone(), Self::over(before, after, class, names))
+        };
+        changed.iter().map(of_class).collect()
+    }
+
+    fn over(
+        before: &Schema,
+        after: &Schema,
+        class: &ClassName,
+        names: BTreeSet<ClassName>,
+    ) -> Self {
         let mut pairs = BTreeMap::new();
         for name in names {
             let Some(known) = before.get(&name) else {
@@ -74,6 +100,16 @@ impl ChangeLint {
         }
     }
 
+    /// Takes the check of an instance back, which it has had in this state.
+    pub fn forget_instance(&mut self, class: &ClassName, id: &InstanceId, properties: &Properties) {
+        let Some(pair) = self.pairs.get_mut(class) else {
+            return;
+        };
+        for check in &mut pair.checks {
+            check.forget_instance(&pair.before, pair.after.as_deref(), id, properties);
+        }
+    }
+
     /// The findings, worst first; one per rule and field, over all classes.
     pub fn finish(self) -> Vec<Finding> {
         let mut merged: Vec<Check> = Vec::new();
@@ -91,4 +127,10 @@ impl ChangeLint {
         });
         findings
     }
+}
+
+/// A class with its subclasses before and after.
+fn list_kinds(before: &Schema, after: &Schema, class: &ClassName) -> BTreeSet<ClassName> {
+    let kinds = before.kinds(class).into_iter().chain(after.kinds(class));
+    kinds.chain([class.clone()]).collect()
 }

@@ -9,7 +9,7 @@ use spice_core::{
     envelope::{Envelope, EventType, Generations, Kind, Metadata, OntologyRef},
     event::{
         BranchCreated, BranchDeleted, BranchMerged, BranchRebased, ClassEvent, DatabaseCreated,
-        DatabaseMark, EventDiscarded, InstanceEvent,
+        DatabaseMark, DatabaseUpdated, EventDiscarded, InstanceEvent, OwnersChanged,
     },
     id::{AggregateId, BranchGeneration, CommandId, EventId, LogPosition, Sequence},
     json::Json,
@@ -67,6 +67,8 @@ fn the_data_of_a_golden_file_is_read_and_written_by_its_own_type() {
         let data = &envelope.data;
         let again = match event_type {
             EventType::DatabaseCreated => rewrite::<DatabaseCreated>(data),
+            EventType::DatabaseUpdated => rewrite::<DatabaseUpdated>(data),
+            EventType::OwnersChanged => rewrite::<OwnersChanged>(data),
             EventType::DatabaseDeleted | EventType::DatabaseOpened | EventType::DatabaseSealed => {
                 rewrite::<DatabaseMark>(data)
             }

@@ -11,12 +11,16 @@ use std::{
 use anyhow::bail;
 use serde_json::{Value, json};
 use spice_core::{
-    command::{Action, Command, InstanceChange, OnError, Origin, RawData, Strategy},
+    command::{
+        Action, Adopt, ChangePolicy, Command, Declaration, Declared, InstanceChange, OnError,
+        Origin, RawData, Strategy,
+    },
     decide::Receipt,
     error::{ErrorCode, Refusal},
     id::{CommandId, LogPosition, Sequence},
     json::Json,
     name::{BranchName, ClassName, DatabaseName, InstanceId},
+    owner::Owner,
 };
 use uuid::Uuid;
 
@@ -277,8 +281,31 @@ pub fn change(branch: &str, change: InstanceChange) -> anyhow::Result<Action> {
 pub fn transaction(branch: &str, commands: Vec<InstanceChange>) -> anyhow::Result<Action> {
     Ok(Action::Transaction {
         branch: branch.parse()?,
-        commands,
+        commands: commands.into_iter().map(Into::into).collect(),
     })
+}
+
+/// Declares classes of `main` for an owner.
+pub fn declare(name: &str, generation: u64, definitions: Vec<Value>) -> Action {
+    Action::Declare(Box::new(Declaration {
+        owner: Owner {
+            cluster: "sim".into(),
+            kind: "Ontology".into(),
+            namespace: "team".into(),
+            name: name.to_owned(),
+            uid: format!("{name}-1"),
+        },
+        generation,
+        adopt: Adopt::IfEqual,
+        takes_over: false,
+        recreate: false,
+        policy: ChangePolicy::Safe,
+        approve: None,
+        declared: Declared::Classes {
+            branch: BranchName::main(),
+            definitions: definitions.into_iter().map(Json::from).collect(),
+        },
+    }))
 }
 
 /// Many instances of one class.

@@ -14,7 +14,7 @@ use spice_core::{
 use super::{
     client::{
         Answers, Client, bulk, change, create_branch, create_branch_at, create_class,
-        create_database, creation, delete_branch, delete_database, deletion, merge, patch,
+        create_database, creation, declare, delete_branch, delete_database, deletion, merge, patch,
         product_class, rebase, roll_back, supplier_class, transaction, update_class,
     },
     world::World,
@@ -49,6 +49,7 @@ async fn trade(alpha: &Client) -> anyhow::Result<()> {
     poison(alpha).await?;
     branches(alpha).await?;
     merges(alpha).await?;
+    declarations(alpha).await?;
     let property = json!({"properties": [
         {"name": "sku", "type": "string", "primaryKey": true},
         {"name": "name", "type": "string"},
@@ -98,6 +99,23 @@ async fn change_instances(alpha: &Client) -> anyhow::Result<()> {
         .collect();
     alpha
         .send_accepted("bulk", bulk("main", "Product", rows)?)
+        .await?;
+    Ok(())
+}
+
+/// Two owners declare classes; one gives up a class of its own.
+async fn declarations(alpha: &Client) -> anyhow::Result<()> {
+    let class = |id: &str, target: &str| json!({"id": id, "label": id, "relationships": [{"predicate": "to", "target": target}]});
+    let both = vec![class("Left", "Right"), class("Right", "Left")];
+    let first = declare("first", 1, both);
+    alpha.send_accepted("declared", first).await?;
+    let taken = declare("second", 1, vec![class("Left", "Right")]);
+    alpha.send_refused("taken", taken, ErrorCode::Owned).await?;
+    let fewer = declare("first", 2, vec![class("Left", "Left")]);
+    alpha.send_accepted("fewer", fewer).await?;
+    let late = declare("first", 1, vec![class("Right", "Right")]);
+    alpha
+        .send_refused("late", late, ErrorCode::StaleGeneration)
         .await?;
     Ok(())
 }

@@ -10,10 +10,10 @@ use spice_core::{
 
 use crate::http::{
     answer::ApiResponse,
-    bodies::DatabaseBody,
+    bodies::{DatabaseBody, DatabaseChangeBody},
     databases::{self, DatabaseDescription, DatabaseList, DatabaseSubject, Existence, Written},
     gate::{ADMIN, Rule, VIEWER},
-    operation::{Subject, delete, get, post},
+    operation::{Subject, delete, get, post, put},
     parameters::{
         headers::LAST_EVENT_ID,
         known::{EVENTS_BRANCH, EVENTS_FROM, EXPECTED_SEQ, UNBRANCHED},
@@ -50,6 +50,13 @@ pub(super) fn list_calls() -> Subject {
             .does("Describes a database: its content, and the progress of its projections.")
             .takes(UNBRANCHED)
             .answers::<ApiResponse<'static, DatabaseDescription<'_>>>(200, "The database."),
+        put(ADMIN, "updateDatabase", databases::update)
+            .at_gateway("/api/v1/databases/{db}")
+            .does("Changes the description of a database.")
+            .takes(&[&EXPECTED_SEQ])
+            .body::<DatabaseChangeBody>(json!({"description": "Furniture, and who bought it"}))
+            .commands::<ApiResponse<'static, Written<DatabaseSubject>>>(200)
+            .fails(&[OptimisticConcurrencyConflict]),
         delete(ADMIN, "deleteDatabase", databases::delete)
             .at("/api/v1/databases/{db}")
             .does("Deletes a database. Its name can be reused; its log stays.")

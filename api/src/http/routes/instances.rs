@@ -2,7 +2,8 @@
 
 use serde_json::json;
 use spice_core::error::ErrorCode::{
-    AlreadyExists, Deleted, OptimisticConcurrencyConflict, UnknownLabelKeys, ValidationFailed,
+    AlreadyExists, Deleted, FailedPrecondition, OptimisticConcurrencyConflict, UnknownLabelKeys,
+    ValidationFailed,
 };
 
 use crate::{
@@ -29,7 +30,8 @@ use crate::{
 
 /// The table.
 pub(super) fn list_calls() -> Subject {
-    let operations = vec![
+    let operations =
+        vec![
         list("listInstances").at("/api/v1/databases/{db}/class/{class}/instances"),
         describe("getInstance").at("/api/v1/databases/{db}/class/{class}/instance/{id}"),
         ask(VIEWER, "queryInstances", query::query)
@@ -121,7 +123,7 @@ pub(super) fn list_calls() -> Subject {
             .fails(&[OptimisticConcurrencyConflict]),
         post(EDITOR, "submitTransaction", instances::transaction)
             .at_gateway("/api/v1/databases/{db}/transactions")
-            .does("Changes several instances: all of them or none.")
+            .does("Changes several instances and classes: all of them or none.")
             .notes(
                 "`detail.commands` lists each refused command by its `index` in `commands`, which \
                  counts from 0. (Rows of a bulk count from 1, like the lines of a spreadsheet.)",
@@ -136,7 +138,7 @@ pub(super) fn list_calls() -> Subject {
                 {"type": "DELETE_INSTANCE", "class": "Product", "id": "chair-1", "expected_seq": 2},
             ]}))
             .commands::<CommandResult<'static>>(200)
-            .fails(&[AlreadyExists, Deleted, OptimisticConcurrencyConflict])
+            .fails(&[AlreadyExists, Deleted, FailedPrecondition, OptimisticConcurrencyConflict])
             .fails(&[UnknownLabelKeys, ValidationFailed]),
         list("listInstancesEarlier").at_oms("/api/v1/instance/{db}/class/{class}/instances"),
         describe("getInstanceEarlier").at_oms("/api/v1/instance/{db}/class/{class}/instance/{id}"),

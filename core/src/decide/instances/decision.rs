@@ -19,14 +19,17 @@ use crate::{
     ontology::{Candidate, Class},
 };
 
-pub(super) fn decide_change(
+pub(in crate::decide) fn decide_change(
     draft: &Draft,
     scope: &Scope,
     pending: &mut Pending,
     change: &InstanceChange,
     row: usize,
 ) -> Result<Change, Stop> {
-    let class = scope.class(change.class())?;
+    let class = match change {
+        InstanceChange::DeleteInstance { class, .. } => scope.class_of_deleted(class)?,
+        _ => scope.class(change.class())?,
+    };
     match change {
         InstanceChange::CreateInstance { id, data, .. } => {
             let new = New {

@@ -1,6 +1,9 @@
 //! Decides the rows of a bulk or of a transaction, and lists refused rows.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use serde_json::Value;
 
@@ -16,6 +19,7 @@ use crate::{
         stop::{Needs, Stop},
     },
     error::{ErrorCode, Refusal},
+    model::{BranchState, ModelKey},
 };
 
 /// The maximum number of rows that are decided again over all rounds because a left-out row had
@@ -25,19 +29,19 @@ const ROUNDS: usize = 8;
 
 /// The rows of a bulk or a transaction during the decision.
 #[derive(Default)]
-pub(super) struct Rows {
+pub(in crate::decide) struct Rows {
     pub(super) changes: Vec<Numbered>,
     /// Ordered by row.
-    pub(super) errors: Vec<Row>,
+    pub(in crate::decide) errors: Vec<Row>,
     needs: Needs,
     /// Refusals that other rows caused.
     collisions: Vec<Collision>,
 }
 
 /// One refused row.
-pub(super) struct Row {
-    number: usize,
-    refusal: Refusal,
+pub(in crate::decide) struct Row {
+    pub(in crate::decide) number: usize,
+    pub(in crate::decide) refusal: Refusal,
 }
 
 impl Row {
@@ -55,7 +59,7 @@ impl Row {
 impl Rows {
     /// Decides rows in order, then checks their strict references. Rows that collided with a
     /// left-out row are decided again without it.
-    pub(super) fn decide(
+    pub(in crate::decide) fn decide(
         draft: &Draft,
         scope: &Scope,
         numbers: Range<usize>,
@@ -86,6 +90,23 @@ impl Rows {
             let unfit = dangling.iter().filter(|(number, _)| unfit.contains(number));
             left_out.extend(unfit.map(refused));
         }
+    }
+
+    /// The instances that are deleted.
+    pub(in crate::decide) fn list_deleted(&self) -> BTreeSet<ModelKey> {
+        let changes = self.changes.iter().map(|numbered| &numbered.change);
+        let deleted = changes.filter(|change| change.deletes());
+        deleted.map(Change::key).collect()
+    }
+
+    /// Adds the events.
+    pub(in crate::decide) fn push(
+        self,
+        draft: &mut Draft,
+        branch: &BranchState,
+    ) -> Result<(), Stop> {
+        let mut changes = self.changes.into_iter();
+        changes.try_for_each(|numbered| numbered.change.push(draft, branch))
     }
 
     fn leave_out(&mut self, left_out: BTreeMap<usize, Refusal>) {
@@ -130,7 +151,7 @@ pub(super) fn refuse_rows(errors: &[Row], total: usize) -> Refusal {
 /// 422 if any command breaks the ontology, otherwise the first one's code. Lists each refused
 /// command by its index. A command that names a missing thing is 422 too, because the path of the
 /// transaction exists.
-pub(super) fn refuse_commands(errors: &[Row]) -> Refusal {
+pub(in crate::decide) fn refuse_commands(errors: &[Row]) -> Refusal {
     let code = errors
         .iter()
         .map(|row| row.refusal.code)

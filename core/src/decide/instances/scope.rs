@@ -14,16 +14,22 @@ use crate::{
     ontology::{Class, Schema},
 };
 
-/// The branch of a command, with its classes.
-pub(super) struct Scope<'a> {
-    pub(super) branch: &'a BranchState,
-    pub(super) schema: &'a Schema,
+/// The branch of a command, with its classes after the command.
+pub(in crate::decide) struct Scope<'a> {
+    pub(in crate::decide) branch: &'a BranchState,
+    pub(in crate::decide) schema: &'a Schema,
+    /// The classes before the command.
+    pub(in crate::decide) before: &'a Schema,
 }
 
 impl<'a> Scope<'a> {
     pub(super) fn of(draft: &Draft<'a>, branch: &'a BranchState) -> Result<Self, Stop> {
         let schema = draft.state.schema(branch)?;
-        Ok(Self { branch, schema })
+        Ok(Self {
+            branch,
+            schema,
+            before: schema,
+        })
     }
 
     /// The scope of a live branch.
@@ -37,11 +43,17 @@ impl<'a> Scope<'a> {
             .resolve(name)
             .ok_or_else(|| class_not_found(name))
     }
+
+    /// The class of an instance that is deleted: the command may delete the class, too.
+    pub(super) fn class_of_deleted(&self, name: &str) -> Result<&'a Arc<Class>, Refusal> {
+        let known = self.before.resolve(name);
+        known.map_or_else(|| self.class(name), Ok)
+    }
 }
 
 /// The effects of earlier changes of the same command, which the state does not contain yet.
 #[derive(Default)]
-pub(super) struct Pending {
+pub(in crate::decide) struct Pending {
     /// Instances that were created (true) or deleted (false).
     pub(super) instances: HashMap<ModelKey, bool>,
     pub(super) owners: HashMap<ModelKey, Option<InstanceId>>,

@@ -106,6 +106,21 @@ impl Check {
         }
     }
 
+    /// Takes [`Check::check_instance`] back.
+    pub(super) fn forget_instance(
+        &mut self,
+        before: &Class,
+        after: Option<&Class>,
+        id: &InstanceId,
+        properties: &Properties,
+    ) {
+        let (counts, concerns) = self.probe.evaluate(before, after, id, properties);
+        self.total = self.total.saturating_sub(u64::from(counts));
+        self.affected = self.affected.saturating_sub(u64::from(concerns));
+        self.samples
+            .retain(|sample| sample.class != before.id || sample.id != *id);
+    }
+
     /// Adds the counts of the same rule of another class.
     pub(super) fn add(&mut self, other: Self) {
         self.severity = self.severity.max(other.severity);

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::name::ClassName;
+
 /// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -32,6 +34,16 @@ pub struct Finding {
     pub total: u64,
     /// Some affected instances, as `Class/id`.
     pub sample_instance_ids: Vec<String>,
+}
+
+/// A finding with the changed class that causes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ClassFinding {
+    /// The class.
+    pub class_id: ClassName,
+    /// The finding.
+    #[serde(flatten)]
+    pub finding: Finding,
 }
 
 impl Finding {

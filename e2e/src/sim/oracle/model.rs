@@ -80,7 +80,7 @@ async fn scan(
     lineage: &Lineage,
 ) -> anyhow::Result<Vec<ModelEntry>> {
     let mut entries: Vec<ModelEntry> = Vec::new();
-    for prefix in ["d", "b:", "c:", "i:", "u:"] {
+    for prefix in ["d", "b:", "c:", "i:", "o:", "u:"] {
         let mut after = None;
         loop {
             let page = model
