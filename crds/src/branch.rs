@@ -30,6 +30,7 @@ use crate::{DatabaseRef, DeletionPolicy, name, status::ResourceStatus};
 )]
 #[x_kube(validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("name is immutable"))]
 #[x_kube(validation = Rule::new("has(self.from) == has(oldSelf.from) && (!has(self.from) || self.from == oldSelf.from)").message("from is immutable"))]
+#[x_kube(validation = Rule::new("has(self.instance) == has(oldSelf.instance) && (!has(self.instance) || self.instance == oldSelf.instance)").message("instance is immutable"))]
 #[serde(rename_all = "camelCase")]
 pub struct BranchSpec {
     /// The Database object, in the same namespace. Immutable.
@@ -52,6 +53,11 @@ pub struct BranchSpec {
     /// Stop reconciling this object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
+    /// The operator installation that reconciles this object; default: the one without a name.
+    /// Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub instance: Option<String>,
 }
 
 /// Where a branch starts.

@@ -64,7 +64,8 @@ fn fresh_status() -> Value {
             "lastTransitionTime": "1970-01-01T00:00:00Z",
         })
     };
-    json!({"conditions": [condition("Ready"), condition("Synced")]})
+    let kinds = ["Ready", "Accepted", "Synced", "Projected"];
+    json!({"conditions": kinds.map(condition)})
 }
 
 /// Removes nulls and empty lists. An API server prunes a null of a field that is not nullable, so a

@@ -29,6 +29,7 @@ use crate::{DeletionPolicy, name, status::ResourceStatus};
 )]
 #[x_kube(validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("name is immutable"))]
 #[x_kube(validation = Rule::new("has(self.description) == has(oldSelf.description) && (!has(self.description) || self.description == oldSelf.description)").message("description is immutable"))]
+#[x_kube(validation = Rule::new("has(self.instance) == has(oldSelf.instance) && (!has(self.instance) || self.instance == oldSelf.instance)").message("instance is immutable"))]
 #[serde(rename_all = "camelCase")]
 pub struct DatabaseSpec {
     /// The name in the API; default: metadata.name with _ instead of -. Immutable.
@@ -48,6 +49,11 @@ pub struct DatabaseSpec {
     /// Stop reconciling this object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
+    /// The operator installation that reconciles this object; default: the one without a name.
+    /// Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub instance: Option<String>,
 }
 
 impl Database {

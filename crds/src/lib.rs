@@ -10,7 +10,7 @@ pub mod database;
 pub mod exact;
 pub mod name;
 pub mod ontology;
-mod schema;
+pub mod schema;
 pub mod status;
 pub mod yaml;
 
@@ -35,6 +35,12 @@ pub const API_VERSION: &str = "spiceharvester.dev/v1alpha1";
 pub mod annotation {
     /// `"true"`: remove the finalizer even if the declared thing could not be deleted.
     pub const FORCE_RELEASE: &str = "spiceharvester.dev/force-release";
+    /// Any new value, for example the time: reconcile the object now. `status.lastHandledReconcileAt`
+    /// shows the value after that.
+    pub const RECONCILE_AT: &str = "spiceharvester.dev/reconcile-at";
+    /// Any new value, for example the time: create a database or branch again that was deleted in
+    /// the api. What was in it is lost.
+    pub const RECREATE: &str = "spiceharvester.dev/recreate";
 }
 
 /// The finalizer of objects whose deletion policy is `Delete`.

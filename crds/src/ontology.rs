@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DatabaseRef, DeletionPolicy, Exact, Fields, name,
-    schema::{anything, object},
+    schema::{anything, object, property_type},
     status::ResourceStatus,
 };
 
@@ -36,6 +36,8 @@ use crate::{
 )]
 #[x_kube(validation = Rule::new("has(self.class) == has(oldSelf.class) && (!has(self.class) || self.class == oldSelf.class)").message("class is immutable"))]
 #[x_kube(validation = Rule::new("(has(self.branch) ? self.branch : 'main') == (has(oldSelf.branch) ? oldSelf.branch : 'main')").message("branch is immutable"))]
+#[x_kube(validation = Rule::new("has(self.instance) == has(oldSelf.instance) && (!has(self.instance) || self.instance == oldSelf.instance)").message("instance is immutable"))]
+#[x_kube(validation = Rule::new("!has(self.parentClass) || !has(self.class) || self.parentClass != self.class").message("a class cannot be its own parent"))]
 #[serde(rename_all = "camelCase")]
 pub struct OntologySpec {
     /// The Database object, in the same namespace. Immutable.
@@ -96,6 +98,11 @@ pub struct OntologySpec {
     /// Stop reconciling this object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
+    /// The operator installation that reconciles this object; default: the one without a name.
+    /// Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub instance: Option<String>,
 }
 
 /// What to do when the class in the API differs from the declaration.
@@ -114,9 +121,9 @@ pub struct Property {
     /// The name, used as key in instances.
     #[schemars(length(min = 1, max = 200), regex(pattern = "^[A-Za-z][A-Za-z0-9_]*$"))]
     pub name: String,
-    /// The type: string, integer, money, …; with or without the prefix xsd:.
+    /// The type, with or without the prefix xsd:.
     #[serde(rename = "type")]
-    #[schemars(length(min = 1, max = 50))]
+    #[schemars(schema_with = "property_type")]
     pub kind: String,
     /// A string, or a map of languages; default: the name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -151,14 +158,30 @@ pub struct Property {
     /// Whether the property is a relationship.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_relationship: Option<bool>,
-    /// The cardinality of a link: 1:1, 1:n, n:1 or n:m.
+    /// The cardinality of a link: 1:1, 1:n (default), n:1 or n:m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 10))]
+    #[schemars(regex(pattern = "^(1:1|1:n|n:1|n:m|n:n)$"))]
     pub cardinality: Option<String>,
+    /// Of a link: strict refuses references to missing instances; none (default) allows them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^(strict|none)$"))]
+    pub integrity: Option<String>,
+    /// Of a link: the name of the relationship in the opposite direction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 200))]
+    pub inverse_predicate: Option<String>,
+    /// Of a link: the label of the opposite direction; a string, or a map of languages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "anything")]
+    pub inverse_label: Option<Exact>,
     /// The items of an array: a property without a name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "anything")]
     pub items: Option<Exact>,
+    /// Any data; kept as written.
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
+    #[schemars(schema_with = "object")]
+    pub metadata: Fields,
 }
 
 /// A relationship of a class.
@@ -182,6 +205,13 @@ pub struct Relationship {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^(1:1|1:n|n:1|n:m|n:n)$"))]
     pub cardinality: Option<String>,
+    /// Whether every instance must have a value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub required: Option<bool>,
+    /// minItems, maxItems.
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
+    #[schemars(schema_with = "object")]
+    pub constraints: Fields,
     /// A string, or a map of languages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "anything")]
@@ -194,10 +224,14 @@ pub struct Relationship {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "anything")]
     pub inverse_label: Option<Exact>,
-    /// strict: references to missing instances are refused.
+    /// strict refuses references to missing instances; none (default) allows them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 50))]
+    #[schemars(regex(pattern = "^(strict|none)$"))]
     pub integrity: Option<String>,
+    /// Any data; kept as written.
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
+    #[schemars(schema_with = "object")]
+    pub metadata: Fields,
 }
 
 impl Ontology {
@@ -233,27 +267,33 @@ impl OntologySpec {
         if !name::is_branch(self.branch_name()) {
             problems.push(format!("{:?} is not a branch name", self.branch_name()));
         }
-        let properties = self.properties.iter().map(|property| &property.name);
-        check_keys("property", properties, &mut problems);
-        let predicates = self
-            .relationships
-            .iter()
-            .map(|relationship| &relationship.predicate);
-        check_keys("relationship", predicates, &mut problems);
+        if self.parent_class.as_ref() == Some(&class) {
+            problems.push(format!("class {class} cannot be its own parent"));
+        }
+        let properties = self.properties.iter().map(|it| ("property", &it.name));
+        let relationships = self.relationships.iter();
+        let relationships = relationships.map(|it| ("relationship", &it.predicate));
+        check_keys(properties.chain(relationships), &mut problems);
         problems
     }
 }
 
-fn check_keys<'a>(kind: &str, keys: impl Iterator<Item = &'a String>, problems: &mut Vec<String>) {
-    let mut seen = std::collections::BTreeSet::new();
-    for key in keys {
+/// Properties and relationships share one namespace.
+fn check_keys<'a>(
+    keys: impl Iterator<Item = (&'static str, &'a String)>,
+    problems: &mut Vec<String>,
+) {
+    let mut seen = std::collections::BTreeMap::new();
+    for (kind, key) in keys {
         if !name::is_property(key) {
             problems.push(format!(
                 "invalid {kind} {key:?}: use 1 to 200 characters of A-Z, a-z, 0-9 and _, starting with a letter"
             ));
         }
-        if !seen.insert(key) {
-            problems.push(format!("duplicate {kind} {key:?}"));
+        match seen.insert(key, kind) {
+            Some(first) if first == kind => problems.push(format!("duplicate {kind} {key:?}")),
+            Some(first) => problems.push(format!("{key:?} is a {first} and a {kind}")),
+            None => {}
         }
     }
 }

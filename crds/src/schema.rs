@@ -1,6 +1,39 @@
-//! Schemas that the derive cannot express: values whose shape only the api knows.
+//! Schemas that the derive cannot express.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
+
+/// The types of properties, without `xsd:`. A test of the command line compares them with those of
+/// the core.
+pub const PROPERTY_TYPES: [&str; 28] = [
+    "string",
+    "text",
+    "integer",
+    "decimal",
+    "number",
+    "float",
+    "double",
+    "boolean",
+    "date",
+    "dateTime",
+    "anyURI",
+    "url",
+    "email",
+    "phone",
+    "money",
+    "enum",
+    "uuid",
+    "ip",
+    "json",
+    "object",
+    "array",
+    "coordinate",
+    "geopoint",
+    "address",
+    "image",
+    "file",
+    "link",
+    "datetime",
+];
 
 /// Any value: a string, a map of languages, a number, a list.
 pub(crate) fn anything(_: &mut SchemaGenerator) -> Schema {
@@ -10,4 +43,12 @@ pub(crate) fn anything(_: &mut SchemaGenerator) -> Schema {
 /// An object with any keys.
 pub(crate) fn object(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
+}
+
+/// A type of a property, with or without `xsd:`.
+pub(crate) fn property_type(_: &mut SchemaGenerator) -> Schema {
+    let prefixed = PROPERTY_TYPES.map(|name| format!("xsd:{name}"));
+    let plain = PROPERTY_TYPES.map(str::to_owned);
+    let names: Vec<String> = plain.into_iter().chain(prefixed).collect();
+    json_schema!({"type": "string", "enum": names})
 }

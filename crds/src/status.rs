@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceStatus {
-    /// `Ready` and `Synced` are always present; `Reconciling`, `Drifted` and `DeletionBlocked` only
-    /// when true.
+    /// `Ready`, `Accepted`, `Synced` and `Projected` are always present; `Reconciling`, `Stalled`,
+    /// `Drifted` and `DeletionBlocked` only when true.
     #[serde(default)]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -35,6 +35,12 @@ pub struct ResourceStatus {
     /// The last command that the API accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandRecord>,
+    /// The last handled value of the annotation spiceharvester.dev/reconcile-at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
+    /// The last handled value of the annotation spiceharvester.dev/recreate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_recreation: Option<String>,
 }
 
 /// A command that the API accepted.

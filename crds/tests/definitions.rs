@@ -83,3 +83,27 @@ fn free_form_fields_are_kept_by_the_server() {
     }
     assert!(spec["label"].get("type").is_none());
 }
+
+/// Every field has a meaning that `kubectl explain` shows.
+#[test]
+fn every_field_is_described() {
+    fn check(schema: &Value, path: &str, missing: &mut Vec<String>) {
+        for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+            let path = format!("{path}.{name}");
+            if field["description"].as_str().is_none_or(str::is_empty) {
+                missing.push(path.clone());
+            }
+            check(field, &path, missing);
+            check(&field["items"], &path, missing);
+        }
+    }
+    let mut missing = Vec::new();
+    for definition in definitions().unwrap() {
+        let schema = &version(&definition.object)["schema"]["openAPIV3Schema"]["properties"];
+        for part in ["spec", "status"] {
+            let path = format!("{}.{part}", definition.file);
+            check(&schema[part], &path, &mut missing);
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}

@@ -39,11 +39,14 @@ fn a_duplicate_key_is_reported() {
     let spec: OntologySpec = serde_json::from_value(json!({
         "databaseRef": {"name": "d"}, "label": "X",
         "properties": [{"name": "a", "type": "string"}, {"name": "a", "type": "string"}, {"name": "9", "type": "string"}],
-        "relationships": [{"predicate": "r", "target": "X"}, {"predicate": "r", "target": "X"}],
+        "relationships": [{"predicate": "r", "target": "X"}, {"predicate": "r", "target": "X"}, {"predicate": "a", "target": "X"}],
+        "parentClass": "X",
     }))
     .unwrap();
     let problems = spec.problems("x").join("\n");
-    assert_eq!(spec.problems("x").len(), 3, "{problems}");
+    assert_eq!(spec.problems("x").len(), 5, "{problems}");
+    assert!(problems.contains("class X cannot be its own parent"));
+    assert!(problems.contains("\"a\" is a property and a relationship"));
     assert!(problems.contains("duplicate property \"a\""));
     assert!(problems.contains("duplicate relationship \"r\""));
 }
@@ -54,10 +57,14 @@ fn a_spec_is_read_and_written_losslessly() {
         "databaseRef": {"name": "d"}, "branch": "main", "class": "X",
         "label": {"ko": "상품", "en": "Product"}, "description": "d", "parentClass": "Y", "abstract": true,
         "properties": [{"name": "a", "type": "array", "default": [1, 2], "items": {"type": "string"},
+            "label": "A", "required": true, "description": {"en": "a"}, "target": "X", "linkTarget": "X",
+            "isRelationship": true, "cardinality": "n:m", "integrity": "strict", "inversePredicate": "s",
+            "inverseLabel": {"en": "S"}, "metadata": {"k": 1},
             "primaryKey": true, "constraints": {"minItems": 1}}],
-        "relationships": [{"predicate": "r", "target": "X", "cardinality": "n:m",
+        "relationships": [{"predicate": "r", "target": "X", "label": "R", "cardinality": "n:m", "required": true,
+            "constraints": {"maxItems": 3}, "description": "r", "metadata": {"k": [1]},
             "inversePredicate": "s", "inverseLabel": {"en": "S"}, "integrity": "strict"}],
-        "metadata": {"additional_properties": true}, "deletionPolicy": "Delete", "driftPolicy": "Report",
+        "metadata": {"additional_properties": true}, "deletionPolicy": "Delete", "driftPolicy": "Report", "instance": "i",
     });
     let spec: OntologySpec = serde_json::from_value(text.clone()).unwrap();
     assert_eq!(serde_json::to_value(&spec).unwrap(), text);

@@ -44,7 +44,11 @@ fn property(property: &Property) -> Exact {
         link_target,
         is_relationship,
         cardinality,
+        integrity,
+        inverse_predicate,
+        inverse_label,
         items,
+        metadata,
     } = property.clone();
     let mut fields = Fields::new();
     put(&mut fields, "name", Some(name));
@@ -59,7 +63,11 @@ fn property(property: &Property) -> Exact {
     put(&mut fields, "linkTarget", link_target);
     put(&mut fields, "isRelationship", is_relationship);
     put(&mut fields, "cardinality", cardinality);
+    put(&mut fields, "integrity", integrity);
+    put(&mut fields, "inverse_predicate", inverse_predicate);
+    put(&mut fields, "inverse_label", inverse_label);
     put(&mut fields, "items", items);
+    put(&mut fields, "metadata", some_fields(&metadata));
     fields.into()
 }
 
@@ -73,6 +81,9 @@ fn relationship(relationship: &Relationship) -> Exact {
         inverse_predicate,
         inverse_label,
         integrity,
+        required,
+        constraints,
+        metadata,
     } = relationship.clone();
     let mut fields = Fields::new();
     put(&mut fields, "predicate", Some(predicate));
@@ -83,6 +94,9 @@ fn relationship(relationship: &Relationship) -> Exact {
     put(&mut fields, "inverse_predicate", inverse_predicate);
     put(&mut fields, "inverse_label", inverse_label);
     put(&mut fields, "integrity", integrity);
+    put(&mut fields, "required", required);
+    put(&mut fields, "constraints", some_fields(&constraints));
+    put(&mut fields, "metadata", some_fields(&metadata));
     fields.into()
 }
 
@@ -162,6 +176,7 @@ fn normal_property(property: &Exact) -> Exact {
         };
         normal.insert(key.to_owned(), value);
     }
+    drop_default_integrity(&mut normal);
     drop_default_label(&mut normal, "name");
     normal.into()
 }
@@ -174,6 +189,7 @@ fn normal_relationship(relationship: &Exact) -> Exact {
     let mut normal: Fields = kept
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
+    drop_default_integrity(&mut normal);
     drop_default_label(&mut normal, "predicate");
     match normal.get("cardinality").and_then(Exact::as_str) {
         None => normal.insert("cardinality".into(), "1:n".into()),
@@ -181,6 +197,12 @@ fn normal_relationship(relationship: &Exact) -> Exact {
         Some(_) => None,
     };
     normal.into()
+}
+
+fn drop_default_integrity(entries: &mut Fields) {
+    if entries.get("integrity").and_then(Exact::as_str) == Some("none") {
+        entries.shift_remove("integrity");
+    }
 }
 
 fn drop_default_label(entries: &mut Fields, key: &str) {

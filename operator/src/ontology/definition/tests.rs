@@ -37,6 +37,30 @@ fn names_of_yaml_become_names_of_the_api() {
 }
 
 #[test]
+fn every_field_reaches_the_api() {
+    let property = json!({"name": "a", "type": "array", "label": "A", "required": true, "primaryKey": true,
+        "default": [1], "description": {"en": "a"}, "constraints": {"minItems": 1}, "target": "X",
+        "linkTarget": "X", "isRelationship": true, "cardinality": "n:m", "integrity": "strict",
+        "items": {"type": "link"}, "metadata": {"k": 1}});
+    let relationship = json!({"predicate": "r", "target": "X", "label": "R", "cardinality": "n:m",
+        "required": true, "constraints": {"maxItems": 3}, "description": "r", "integrity": "strict",
+        "metadata": {"k": [1]}});
+    let with_inverse = |object: &Value, predicate: &str, label: &str| {
+        let mut object = object.clone();
+        object[predicate] = "s".into();
+        object[label] = json!({"en": "S"});
+        object
+    };
+    let declared = |object: &Value| with_inverse(object, "inversePredicate", "inverseLabel");
+    let sent = |object: &Value| with_inverse(object, "inverse_predicate", "inverse_label");
+    let class = spec(json!({"databaseRef": {"name": "d"}, "label": "X",
+        "properties": [declared(&property)], "relationships": [declared(&relationship)]}));
+    let class = serde_json::to_value(definition(&class)).unwrap();
+    assert_eq!(class["properties"][0], sent(&property));
+    assert_eq!(class["relationships"][0], sent(&relationship));
+}
+
+#[test]
 fn a_written_class_shows_no_difference() {
     let mut stored = definition(&full());
     stored.insert("id".into(), "Product".into());
@@ -52,7 +76,7 @@ fn defaults_and_older_names_are_no_difference() {
     let stored = json!({"id": "X", "label": "X", "description": null, "abstract": false, "metadata": {},
         "properties": [{"name": "a", "type": "xsd:string", "label": "a", "primary_key": true, "required": false, "link_target": "Y", "constraints": {}}],
         "relationships": [{"predicate": "r", "label": "r", "target": "X", "cardinality": "1:n"},
-            {"predicate": "s", "target": "X", "cardinality": "n:n"}]});
+            {"predicate": "s", "target": "X", "cardinality": "n:n", "integrity": "none"}]});
     let stored = Exact::from(stored);
     assert_eq!(
         difference(&definition(&declared), stored.as_object().unwrap()),
