@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use anyhow::Context;
 use clap::Args;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use spice_operator::OperatorConfig;
+use spice_operator::{LeaseConfig, OperatorConfig};
 
 use crate::{
     settings::{OperatorSettings, Server},
@@ -37,10 +37,29 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let client = kube::Client::try_from(config)?;
     let config = OperatorConfig {
         credentials: options.server.credentials(),
-        api_url: options.server.server,
         namespace: options.settings.namespace,
+        instance: options.settings.instance,
         resync: Duration::from_secs(options.settings.resync_seconds),
+        lease: options
+            .settings
+            .lease
+            .as_deref()
+            .map(read_lease)
+            .transpose()?,
+        ..OperatorConfig::new(options.server.server)
     };
     spice_operator::run(client, config, end_on_signal()?).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn read_lease(text: &str) -> anyhow::Result<LeaseConfig> {
+    let parts = text.split_once('/');
+    let (namespace, name) = parts
+        .filter(|(namespace, name)| !namespace.is_empty() && !name.is_empty())
+        .with_context(|| format!("--lease {text:?} is not NAMESPACE/NAME"))?;
+    Ok(LeaseConfig {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        identity: format!("spice-operator-{}", uuid::Uuid::new_v4()),
+    })
 }

@@ -202,7 +202,14 @@ pub(crate) struct OperatorSettings {
     /// Watch only this namespace.
     #[arg(long, env = "SPICE_NAMESPACE")]
     pub(crate) namespace: Option<String>,
+    /// Reconcile only the resources whose spec.instance is this name; default: those without one.
+    #[arg(long, env = "SPICE_INSTANCE")]
+    pub(crate) instance: Option<String>,
     /// Seconds after which every resource is reconciled again.
     #[arg(long, env = "SPICE_RESYNC_SECONDS", default_value_t = 30)]
     pub(crate) resync_seconds: u64,
+    /// The Lease object of the process that reconciles, for several operators of which one works:
+    /// NAMESPACE/NAME. Default: this process is alone.
+    #[arg(long, env = "SPICE_LEASE", value_name = "NAMESPACE/NAME")]
+    pub(crate) lease: Option<String>,
 }

@@ -252,7 +252,7 @@ async fn a_refused_spec_is_reported_and_others_are_unaffected(cluster: &Cluster)
 apiVersion: spiceharvester.dev/v1alpha1
 kind: Ontology
 metadata: {name: bad}
-spec: {databaseRef: {name: demo-db}, label: Bad, properties: [{name: a, type: nonsense}]}
+spec: {databaseRef: {name: demo-db}, label: Bad, properties: [{name: a, type: integer, constraints: {maxLength: 5}}]}
 ---
 apiVersion: spiceharvester.dev/v1alpha1
 kind: Ontology
@@ -270,10 +270,16 @@ spec: {databaseRef: {name: demo-db}, label: Good}
         .await
         .unwrap();
     assert_eq!(output.reason, "CommandRejected", "{output:?}");
-    assert!(
-        output.message.contains("nonsense") || output.message.contains("type"),
-        "{output:?}"
-    );
+    assert!(output.message.contains("maxLength"), "{output:?}");
+    wait_until("the refusal is an event", async || {
+        let which = "involvedObject.name=bad,type=Warning,reason=CommandRejected";
+        let events = cluster
+            .kubectl(&["get", "events", "--field-selector", which, "-o", "name"])
+            .await?;
+        anyhow::ensure!(events.lines().count() == 1, "{events}");
+        Ok(())
+    })
+    .await;
     let output = cluster
         .condition::<Ontology>("lonely", "Ready", "False")
         .await
@@ -284,7 +290,7 @@ spec: {databaseRef: {name: demo-db}, label: Good}
     );
     let _: Ontology = cluster.wait_ready("good").await.unwrap();
     cluster
-        .apply(&bad.replace("nonsense", "string"))
+        .apply(&bad.replace("integer", "string"))
         .await
         .unwrap();
     let _: Ontology = cluster.wait_ready("bad").await.unwrap();
@@ -301,10 +307,15 @@ spec: {databaseRef: {name: demo-db}, label: Good}
 async fn the_operator_does_not_touch_a_suspended_object(cluster: &Cluster) {
     let suspended = DEMO.replace("label: Client\n", "label: Client\n  suspend: true\n");
     cluster.apply(&suspended).await.unwrap();
-    cluster
-        .condition::<Ontology>("client", "Ready", "Unknown")
+    let suspended = cluster
+        .condition::<Ontology>("client", "Synced", "Unknown")
         .await
         .unwrap();
+    assert_eq!(suspended.reason, "Suspended");
+    let client: Ontology = cluster.get("client").await.unwrap();
+    let conditions = client.status.unwrap().conditions;
+    let ready = conditions.iter().find(|it| it.kind == "Ready").unwrap();
+    assert_eq!(ready.reason, "Available", "Ready keeps its value");
     cluster
         .change_class("Client", &json!({"label": "Meddled"}))
         .await

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::{
     backoff::delay,
     client::{Api, Verb},
-    condition::{kind, reason},
+    condition::{find, kind, reason},
     declared::{AnyResource, Databases, Declared, database_of, databases, place_of},
     gather::Surroundings,
     kind::Kind,
@@ -145,7 +145,7 @@ async fn apply<A: Api>(api: &A, resource: &AnyResource, databases: &Databases) -
 async fn apply_one<K: Kind, A: Api>(api: &A, declared: &K, databases: &Databases) -> Applied {
     let around = Surroundings {
         database: database_of(declared, databases),
-        rival: None,
+        ..Surroundings::default()
     };
     let mut resource = declared.clone();
     let deadline = Instant::now() + PATIENCE;
@@ -173,19 +173,21 @@ async fn apply_one<K: Kind, A: Api>(api: &A, declared: &K, databases: &Databases
 /// Without Kubernetes no object has conditions that a person would read.
 const NO_TIME: &str = "1970-01-01T00:00:00Z";
 
-fn ready(status: &ResourceStatus) -> Option<&Condition> {
-    status
-        .conditions
-        .iter()
-        .find(|condition| condition.kind == kind::READY)
+/// The condition that says how far the declaration is: `Ready`, but `Synced` if the pass learned
+/// nothing about the rest.
+fn deciding(status: &ResourceStatus) -> Option<&Condition> {
+    let find = |kind| find(&status.conditions, kind);
+    find(kind::SYNCED)
+        .filter(|synced| synced.status == ConditionStatus::Unknown)
+        .or_else(|| find(kind::READY))
 }
 
 fn is_about(status: &ResourceStatus, reason: &str) -> bool {
-    ready(status).is_some_and(|condition| condition.reason == reason)
+    deciding(status).is_some_and(|condition| condition.reason == reason)
 }
 
 fn result(status: &ResourceStatus, verb: Option<Verb>) -> Applied {
-    let Some(condition) = ready(status) else {
+    let Some(condition) = deciding(status) else {
         return Applied::Waiting("no result yet".into());
     };
     if condition.status == ConditionStatus::True {
@@ -194,7 +196,7 @@ fn result(status: &ResourceStatus, verb: Option<Verb>) -> Applied {
     let message = condition.message.clone();
     match condition.reason.as_str() {
         reason::SUSPENDED => Applied::Suspended,
-        reason::REF_NOT_FOUND | reason::COMMAND_PENDING => Applied::Waiting(message),
+        reason::REF_NOT_FOUND | reason::LAGGING => Applied::Waiting(message),
         other => Applied::Failed {
             reason: other.to_owned(),
             message,

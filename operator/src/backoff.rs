@@ -9,6 +9,7 @@ use std::{
 
 use kube::runtime::utils;
 use spice_backoff::{Backoff as Bounds, random};
+use tokio::time::Instant;
 
 use crate::observe::Next;
 
@@ -16,15 +17,28 @@ const SOON: Bounds = Bounds::new(Duration::from_millis(250), Duration::from_secs
 const WATCH: Bounds = Bounds::new(Duration::from_millis(200), Duration::from_secs(10));
 const RETRY: Bounds = Bounds::new(Duration::from_secs(1), Duration::from_mins(5));
 
+/// The number of objects after which those are forgotten that are not due soon.
+const MOST: usize = 20_000;
+
+/// The unsettled passes in a row of an object at a generation.
+#[derive(Debug)]
+struct Attempts {
+    generation: i64,
+    count: u32,
+    /// The end of the current wait.
+    due: Instant,
+}
+
 /// The number of unsettled passes in a row, by object and generation.
 #[derive(Debug, Default)]
 pub struct Backoff {
-    attempts: Mutex<HashMap<String, (i64, u32)>>,
+    attempts: Mutex<HashMap<String, Attempts>>,
 }
 
 impl Backoff {
     /// When to reconcile the object again after a pass with the outcome `next`; none: only after it
-    /// changes.
+    /// changes. A pass before the end of the last wait, triggered by something else, does not
+    /// count: the rest of the wait remains.
     pub fn after(
         &self,
         uid: &str,
@@ -36,19 +50,38 @@ impl Backoff {
         if matches!(next, Next::Resync | Next::Release) {
             attempts.remove(uid);
         }
-        let count = match next {
-            Next::Release => return None,
-            Next::Resync => 0,
+        match next {
+            Next::Release => None,
+            Next::Resync => Some(delay(next, 0, resync, random())),
             Next::Now | Next::Soon | Next::Retry => {
-                let entry = attempts.entry(uid.to_owned()).or_insert((generation, 0));
-                if entry.0 != generation {
-                    *entry = (generation, 0);
+                let now = Instant::now();
+                if attempts.len() >= MOST {
+                    attempts.retain(|_, attempts| attempts.due > now);
                 }
-                entry.1 = entry.1.saturating_add(1);
-                entry.1 - 1
+                let known = attempts
+                    .get(uid)
+                    .filter(|known| known.generation == generation);
+                let count = match known {
+                    None => 1,
+                    Some(known) if known.due > now => return Some(known.due - now),
+                    Some(known) => known.count.saturating_add(1),
+                };
+                let wait = delay(next, count - 1, resync, random());
+                let attempt = Attempts {
+                    generation,
+                    count,
+                    due: now + wait,
+                };
+                attempts.insert(uid.to_owned(), attempt);
+                Some(wait)
             }
-        };
-        Some(delay(next, count, resync, random()))
+        }
+    }
+
+    /// Forgets an object that is gone.
+    pub fn forget(&self, uid: &str) {
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        attempts.remove(uid);
     }
 }
 

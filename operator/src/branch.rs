@@ -10,12 +10,16 @@ use crate::{
 impl Kind for Branch {
     const KIND: &'static str = "Branch";
     const NOUN: &'static str = "branch";
+    const KEEPS_DELETED: bool = true;
 
     fn external_id(&self) -> String {
         self.branch_name()
     }
     fn database_ref(&self) -> Option<&str> {
         Some(&self.spec.database_ref.name)
+    }
+    fn instance(&self) -> Option<&str> {
+        self.spec.instance.as_deref()
     }
     fn status(&self) -> Option<&ResourceStatus> {
         self.status.as_ref()

@@ -9,7 +9,7 @@ use reqwest::Method;
 use spice_client::{Client, Credentials, Error, Read, Retries};
 use spice_crds::Exact;
 
-use answer::{class_stored, database_stored, present, progress};
+use answer::{class_stored, database_stored, is_absent, present, progress, progress_of};
 pub use answer::{description_fields, failure, origin, refused};
 pub use api::{Accepted, Api, ApiError, Command, Progress, Stored, Verb};
 
@@ -78,7 +78,7 @@ impl Api for ApiClient {
 
     async fn command(&self, command: &str) -> Result<Option<Progress>, ApiError> {
         let found = present(self.client.command(command).await)?;
-        Ok(found.map(|found| progress(found.status, found.error)))
+        Ok(found.map(progress_of))
     }
 
     async fn send(&self, command: &Command) -> Result<Accepted, ApiError> {
@@ -102,7 +102,7 @@ impl Api for ApiClient {
         }
         let sent: Result<spice_client::Accepted, Error> = request.fetch().await;
         let accepted = match sent {
-            Err(error) if error.is_not_found() && command.verb == Verb::Delete => {
+            Err(error) if is_absent(&error) && command.verb == Verb::Delete => {
                 return Ok(Accepted {
                     command: None,
                     progress: Progress::Completed,
@@ -110,7 +110,7 @@ impl Api for ApiClient {
             }
             sent => sent.map_err(|error| failure(&error))?,
         };
-        let mut far = progress(accepted.state, None);
+        let mut far = progress(accepted.state);
         if far == Progress::Pending {
             let now = self.command(&accepted.command_id).await?;
             far = now.unwrap_or(Progress::Pending);

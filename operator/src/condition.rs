@@ -6,30 +6,49 @@ use spice_crds::{Condition, ConditionStatus};
 pub mod kind {
     /// The declared state is applied and projected.
     pub const READY: &str = "Ready";
+    /// The declaration is valid, and what it refers to exists.
+    pub const ACCEPTED: &str = "Accepted";
     /// The api has the declared state.
     pub const SYNCED: &str = "Synced";
+    /// The projections show the declared state.
+    pub const PROJECTED: &str = "Projected";
     /// Present only when true: work is in progress.
     pub const RECONCILING: &str = "Reconciling";
+    /// Present only when true: nothing happens until a person acts.
+    pub const STALLED: &str = "Stalled";
     /// Present only when true: the api differs from the declaration, and the policy is to report
     /// it.
     pub const DRIFTED: &str = "Drifted";
     /// Present only when true: the declared thing could not be deleted.
     pub const DELETION_BLOCKED: &str = "DeletionBlocked";
+
+    /// The types that are always present.
+    pub const ALWAYS: [&str; 4] = [READY, ACCEPTED, SYNCED, PROJECTED];
 }
 
 /// The reasons of conditions.
 pub mod reason {
+    /// The operator has not looked at the object yet.
+    pub const PENDING: &str = "Pending";
     /// Applied and projected.
     pub const AVAILABLE: &str = "Available";
+    /// The declaration is valid, and what it refers to exists.
+    pub const ACCEPTED: &str = "Accepted";
     /// The api has the declared state.
     pub const SYNCED: &str = "Synced";
+    /// The projections show the declared state.
+    pub const CAUGHT_UP: &str = "CaughtUp";
+    /// The projections do not show the declared state yet.
+    pub const LAGGING: &str = "Lagging";
+    /// A projection cannot apply the change; it is parked until a person retries or discards it.
+    pub const PROJECTION_FAILED: &str = "ProjectionFailed";
     /// The declaration breaks a rule.
     pub const INVALID_SPEC: &str = "InvalidSpec";
     /// The api differs in a field that cannot be changed.
     pub const IMMUTABLE: &str = "Immutable";
     /// A thing that the declaration refers to does not exist.
     pub const REF_NOT_FOUND: &str = "RefNotFound";
-    /// A command waits for the projections.
+    /// A command was not answered yet.
     pub const COMMAND_PENDING: &str = "CommandPending";
     /// The api refused the command.
     pub const COMMAND_REJECTED: &str = "CommandRejected";
@@ -37,6 +56,8 @@ pub mod reason {
     pub const COMMAND_FAILED: &str = "CommandFailed";
     /// The api still differs although it accepted the declaration.
     pub const STILL_DIFFERENT: &str = "StillDifferent";
+    /// The thing was deleted in the api, and is not created again unless a person asks for it.
+    pub const EXTERNALLY_DELETED: &str = "ExternallyDeleted";
     /// The api is unavailable.
     pub const API_UNAVAILABLE: &str = "ApiUnavailable";
     /// The state changed during the write, or another object declares the same thing.
@@ -62,28 +83,65 @@ pub struct Draft {
     pub message: String,
 }
 
-/// Merges `drafts` into the conditions `old`. The transition time changes only with the status.
+/// The maximum number of characters in a message.
+const LONGEST: usize = 4_000;
+
+/// Merges `drafts` into the conditions `old`. A condition of [`kind::ALWAYS`] without a draft stays
+/// as it is; any other one without a draft stays only if `keep` is set. The transition time changes
+/// only with the status.
 pub fn merge_conditions(
     old: &[Condition],
     drafts: &[Draft],
+    keep: bool,
     generation: Option<i64>,
     now: &str,
 ) -> Vec<Condition> {
-    let transition = |draft: &Draft| {
-        old.iter()
-            .find(|condition| condition.kind == draft.kind && condition.status == draft.status)
-            .map_or(now, |condition| condition.last_transition_time.as_str())
-            .to_owned()
-    };
-    drafts
-        .iter()
-        .map(|draft| Condition {
-            kind: draft.kind.to_owned(),
-            status: draft.status,
-            reason: draft.reason.to_owned(),
-            message: draft.message.chars().take(4_000).collect(),
-            last_transition_time: transition(draft),
-            observed_generation: generation,
+    let missing: Vec<Draft> = kind::ALWAYS
+        .into_iter()
+        .filter(|kind| find(old, kind).is_none() && !drafts.iter().any(|it| it.kind == *kind))
+        .map(|kind| Draft {
+            kind,
+            status: ConditionStatus::Unknown,
+            reason: reason::PENDING,
+            message: "waiting for the operator".to_owned(),
         })
-        .collect()
+        .collect();
+    let mut merged: Vec<Condition> = drafts
+        .iter()
+        .chain(&missing)
+        .map(|draft| {
+            let same = find(old, draft.kind).filter(|condition| condition.status == draft.status);
+            Condition {
+                kind: draft.kind.to_owned(),
+                status: draft.status,
+                reason: draft.reason.to_owned(),
+                message: draft.message.chars().take(LONGEST).collect(),
+                last_transition_time: same
+                    .map_or(now, |condition| condition.last_transition_time.as_str())
+                    .to_owned(),
+                observed_generation: generation,
+            }
+        })
+        .collect();
+    let always = |condition: &Condition| kind::ALWAYS.contains(&condition.kind.as_str());
+    for condition in old {
+        if find(&merged, &condition.kind).is_none() && (keep || always(condition)) {
+            merged.push(condition.clone());
+        }
+    }
+    // The order is that of the constants, then alphabetical, so that equal statuses have equal
+    // bytes.
+    let rank = |condition: &Condition| kind::ALWAYS.iter().position(|it| *it == condition.kind);
+    merged.sort_by_key(|condition| {
+        (
+            rank(condition).unwrap_or(kind::ALWAYS.len()),
+            condition.kind.clone(),
+        )
+    });
+    merged
+}
+
+/// The condition of a type.
+pub fn find<'a>(conditions: &'a [Condition], kind: &str) -> Option<&'a Condition> {
+    conditions.iter().find(|condition| condition.kind == kind)
 }

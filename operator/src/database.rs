@@ -11,12 +11,16 @@ use crate::{
 impl Kind for Database {
     const KIND: &'static str = "Database";
     const NOUN: &'static str = "database";
+    const KEEPS_DELETED: bool = true;
 
     fn external_id(&self) -> String {
         self.database_name()
     }
     fn database_ref(&self) -> Option<&str> {
         None
+    }
+    fn instance(&self) -> Option<&str> {
+        self.spec.instance.as_deref()
     }
     fn status(&self) -> Option<&ResourceStatus> {
         self.status.as_ref()
@@ -40,6 +44,11 @@ impl Kind for Database {
             stored: api.database(database).await?,
             projected: None,
         })
+    }
+
+    /// Databases have one name in the api, whatever the namespace of the object.
+    fn claim(&self) -> String {
+        self.external_id()
     }
 
     fn immutable_difference(&self, stored: &Stored) -> Option<String> {

@@ -17,20 +17,16 @@ pub enum Receipt {
 }
 
 /// Executes a plan.
-pub async fn execute<A: Api>(api: &A, plan: &Plan) -> Receipt {
+pub async fn execute<A: Api>(api: &A, plan: &Plan) -> Result<Receipt, ApiError> {
     let Step::Send(command) = &plan.step else {
-        return Receipt::Nothing;
+        return Ok(Receipt::Nothing);
     };
-    match api.send(command).await {
-        Ok(accepted) => {
-            tracing::info!(
-                verb = command.verb.as_str(),
-                path = command.path.join("/"),
-                command_id = accepted.command.as_deref(),
-                "command accepted"
-            );
-            Receipt::Accepted(accepted)
-        }
-        Err(error) => Receipt::Failed(error),
-    }
+    let accepted = api.send(command).await?;
+    tracing::info!(
+        verb = command.verb.as_str(),
+        path = command.path.join("/"),
+        command_id = accepted.command.as_deref(),
+        "command accepted"
+    );
+    Ok(Receipt::Accepted(accepted))
 }

@@ -5,13 +5,19 @@ use crate::{
     kind::{Found, Kind},
 };
 
-/// What the watches know about an object before the api is asked.
+/// What is known about an object before the api is asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Surroundings {
     /// The name in the api of the database in `databaseRef`; none if there is no such object.
     pub database: Option<String>,
     /// The older object that declares the same thing.
     pub rival: Option<String>,
+    /// Another object that declares the same thing and is not being deleted.
+    pub heir: Option<String>,
+    /// Whether the namespace of the object is being deleted.
+    pub namespace_ends: bool,
+    /// Whether the deletion of the object takes longer than allowed.
+    pub is_overdue: bool,
 }
 
 /// The gathered state.
@@ -23,8 +29,8 @@ pub struct World {
     pub found: Found,
     /// The progress of the last command, if the operator still waits for it.
     pub command: Option<Progress>,
-    /// The older object that declares the same thing.
-    pub rival: Option<String>,
+    /// What was known before.
+    pub around: Surroundings,
 }
 
 /// Reads everything about one object.
@@ -39,7 +45,7 @@ pub async fn gather<K: Kind, A: Api>(
     };
     let Some(name) = database else {
         return Ok(World {
-            rival: around.rival.clone(),
+            around: around.clone(),
             ..World::default()
         });
     };
@@ -56,6 +62,6 @@ pub async fn gather<K: Kind, A: Api>(
         database: Some(name),
         found,
         command,
-        rival: around.rival.clone(),
+        around: around.clone(),
     })
 }

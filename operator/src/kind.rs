@@ -53,11 +53,16 @@ pub trait Kind:
     const KIND: &'static str;
     /// The noun for messages.
     const NOUN: &'static str;
+    /// Whether a thing that was deleted in the api stays deleted until a person asks for it: what
+    /// was in it is lost.
+    const KEEPS_DELETED: bool;
 
     /// The declared thing's name in the api.
     fn external_id(&self) -> String;
     /// The Database object that it refers to; none for a Database.
     fn database_ref(&self) -> Option<&str>;
+    /// `spec.instance`.
+    fn instance(&self) -> Option<&str>;
     /// `status`.
     fn status(&self) -> Option<&ResourceStatus>;
     /// Sets `status`.
@@ -78,11 +83,11 @@ pub trait Kind:
         api: &A,
         database: &str,
     ) -> impl Future<Output = Result<Found, ApiError>> + Send;
-    /// An identity of the declared thing. Two objects of a namespace with the same identity declare
-    /// the same thing.
-    fn declares(&self) -> String {
+    /// An identity of the declared thing. Two objects with the same identity declare the same thing.
+    fn claim(&self) -> String {
+        let namespace = self.meta().namespace.as_deref().unwrap_or_default();
         let database = self.database_ref().unwrap_or_default();
-        format!("{database}/{}", self.external_id())
+        format!("{namespace}/{database}/{}", self.external_id())
     }
     /// The changes that turn `stored` into the declared state; none if there are no changes.
     fn difference(&self, stored: &Stored) -> Option<Fields> {
@@ -105,10 +110,15 @@ pub trait Kind:
     }
     /// Whether a person wants the object deleted even if the declared thing cannot be deleted.
     fn force_release(&self) -> bool {
-        let annotations = self.meta().annotations.as_ref();
-        annotations
-            .and_then(|all| all.get(annotation::FORCE_RELEASE))
-            .is_some_and(|v| v == "true")
+        annotation_of(self, annotation::FORCE_RELEASE) == Some("true")
+    }
+    /// The value of the annotation that asks to create a deleted thing again, if no pass has handled
+    /// it yet.
+    fn new_recreation(&self) -> Option<&str> {
+        let handled = self
+            .status()
+            .and_then(|it| it.last_handled_recreation.as_deref());
+        annotation_of(self, annotation::RECREATE).filter(|value| Some(*value) != handled)
     }
     /// Whether the current generation was already applied.
     fn was_synced(&self) -> bool {
@@ -116,6 +126,12 @@ pub trait Kind:
         generation.is_some()
             && self.status().and_then(|status| status.synced_generation) == generation
     }
+}
+
+/// The value of an annotation.
+pub fn annotation_of<'a, K: Kind>(resource: &'a K, key: &str) -> Option<&'a str> {
+    let annotations = resource.meta().annotations.as_ref()?;
+    annotations.get(key).map(String::as_str)
 }
 
 /// Paths and query of a thing in the api.

@@ -1,30 +1,36 @@
 //! The operator: applies custom resources through the api.
 //!
 //! Every pass has the same steps: [`gather`] the state (IO) → [`decide`] what to do (pure) →
-//! [`execute`] it (IO) → [`observe`] the new status (pure) → publish the status if it changed
-//! (`controller`). Only the last step uses Kubernetes: [`apply`] runs the others over YAML files.
+//! [`execute`] it (IO) → [`observe`] the new status (pure) → `publish` the status if it changed. Only the last step uses Kubernetes: [`apply`] runs the others over YAML files.
 //! The operator calls the api over HTTP and uses no store.
 
 pub mod apply;
 pub mod backoff;
 mod branch;
+mod claims;
 pub mod client;
 pub mod condition;
+mod context;
 mod controller;
 mod database;
 pub mod decide;
 pub mod declared;
+mod events;
 pub mod execute;
 pub mod gather;
 pub mod kind;
+mod lease;
 #[cfg(test)]
 mod memory;
 pub mod observe;
 mod ontology;
+mod publish;
 pub mod reconcile;
 mod run;
+mod watch;
 
 pub use apply::{Applied, ApplyReport, apply_documents};
 pub use client::{Api, ApiClient, ApiError};
 pub use declared::{Declared, DeclaredError, Reading, Source, read};
+pub use lease::LeaseConfig;
 pub use run::{OperatorConfig, OperatorError, run};

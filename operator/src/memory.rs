@@ -32,6 +32,8 @@ pub(crate) struct State {
     /// The executed effects, in order.
     pub(crate) effects: Vec<String>,
     pub(crate) reads_fail: u32,
+    /// Whether a handler has parked the late commands.
+    pub(crate) parked: bool,
     position: u64,
 }
 
@@ -110,8 +112,11 @@ impl Api for Memory {
     }
     async fn command(&self, command: &str) -> Result<Option<Progress>, ApiError> {
         let mut state = self.state.lock().unwrap();
+        let is_parked = state.parked;
         let left = state.late.entry(command.to_owned()).or_default();
-        let progress = if *left == 0 {
+        let progress = if *left > 0 && is_parked {
+            return Ok(Some(Progress::Parked(vec!["graph_worker".to_owned()])));
+        } else if *left == 0 {
             Progress::Completed
         } else {
             Progress::Pending

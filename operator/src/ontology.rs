@@ -12,12 +12,16 @@ use crate::{
 impl Kind for Ontology {
     const KIND: &'static str = "Ontology";
     const NOUN: &'static str = "class";
+    const KEEPS_DELETED: bool = false;
 
     fn external_id(&self) -> String {
         self.class_id()
     }
     fn database_ref(&self) -> Option<&str> {
         Some(&self.spec.database_ref.name)
+    }
+    fn instance(&self) -> Option<&str> {
+        self.spec.instance.as_deref()
     }
     fn status(&self) -> Option<&ResourceStatus> {
         self.status.as_ref()
@@ -67,9 +71,10 @@ impl Kind for Ontology {
         })
     }
 
-    fn declares(&self) -> String {
-        let database = &self.spec.database_ref.name;
-        format!("{database}/{}/{}", self.spec.branch_name(), self.class_id())
+    fn claim(&self) -> String {
+        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+        let (database, branch) = (&self.spec.database_ref.name, self.spec.branch_name());
+        format!("{namespace}/{database}/{branch}/{}", self.class_id())
     }
 
     fn difference(&self, stored: &Stored) -> Option<Fields> {

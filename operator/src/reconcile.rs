@@ -1,9 +1,11 @@
 //! Runs the four steps for one object. The caller publishes the result.
 
+use std::time::Duration;
+
 use spice_crds::ResourceStatus;
 
 use crate::{
-    client::{Api, Verb},
+    client::{Api, ApiError, Verb},
     decide::{Mode, Plan, Step, decide},
     execute::{Receipt, execute},
     gather::{Surroundings, World, gather},
@@ -58,6 +60,21 @@ pub async fn reconcile<K: Kind, A: Api>(
     }
 }
 
+/// The longest time for the reads of a pass, and for its command.
+const READS: Duration = Duration::from_secs(20);
+const WRITE: Duration = Duration::from_secs(30);
+
+/// The result of `work`; an error if it takes too long.
+async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, ApiError>>,
+) -> Result<T, ApiError> {
+    let late = |_| ApiError::Transient {
+        message: "the api did not answer in time".into(),
+    };
+    tokio::time::timeout(limit, work).await.map_err(late)?
+}
+
 async fn pass<K: Kind, A: Api>(
     api: &A,
     resource: &K,
@@ -65,21 +82,29 @@ async fn pass<K: Kind, A: Api>(
     now: &str,
     may_send: bool,
 ) -> Outcome {
-    let mode = Mode::of(resource);
-    let world = if mode.needs_world() {
-        match gather(api, resource, around).await {
-            Ok(world) => world,
-            Err(error) => return failed(resource, mode, &observe_failure(&error, mode), now),
-        }
-    } else {
-        World::default()
+    let mode = Mode::of(resource, around);
+    let mut world = World {
+        around: around.clone(),
+        ..World::default()
     };
-    let plan = decide(resource, &world);
+    if mode.needs_world() {
+        match within(READS, gather(api, resource, around)).await {
+            Ok(gathered) => world = gathered,
+            Err(error) => {
+                let observation = observe_failure(resource, &world, &error, mode);
+                return failed(resource, mode, &observation, now);
+            }
+        }
+    }
+    let plan = decide(resource, mode, &world);
     if !may_send && matches!(plan.step, Step::Send(_)) {
         return failed(resource, mode, &observe_still_different(), now);
     }
-    let receipt = execute(api, &plan).await;
-    let observation = observe(resource, &plan, &receipt);
+    let receipt = match within(WRITE, execute(api, &plan)).await {
+        Ok(receipt) => receipt,
+        Err(error) => Receipt::Failed(error),
+    };
+    let observation = observe(resource, &world, &plan, &receipt);
     let sent = match (&plan.step, &receipt) {
         (Step::Send(command), Receipt::Accepted(_)) => Some(command.verb),
         _ => None,

@@ -2,22 +2,36 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::{Stream, channel::mpsc::UnboundedReceiver};
 use kube::{
-    Client,
+    Client, Resource,
     api::{Api, ListParams},
     core::PartialObjectMeta,
+    runtime::{
+        reflector::ObjectRef,
+        watcher::{self, Event},
+    },
 };
 use spice_client::Credentials;
 use spice_crds::{Branch, Database, Ontology};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     backoff::Backoff,
+    claims::Claims,
     client::{ApiClient, ApiError},
-    controller::{Context, Guarded, Published, controller, drive, waiting, watch, watch_all},
+    context::Context,
+    controller::{controller, drive, waiting},
+    events::Events,
     kind::Kind,
+    lease::{Candidate, LeaseConfig},
+    publish::Published,
+    watch::{Guarded, Listed, watch as watch_kind, watch_dependency},
 };
 
+/// How long a deletion may take before it counts as blocked.
+const DELETION_DEADLINE: Duration = Duration::from_secs(15);
 /// The interval for checking whether a kind is served.
 const ABSENT_KIND: Duration = Duration::from_secs(1);
 
@@ -30,8 +44,14 @@ pub struct OperatorConfig {
     pub credentials: Credentials,
     /// Only this namespace; none: all.
     pub namespace: Option<String>,
+    /// The name of this installation: only objects whose `spec.instance` is the same are reconciled.
+    pub instance: Option<String>,
     /// The interval for reconciling settled objects again (plus or minus a fifth).
     pub resync: Duration,
+    /// How long a deletion may take before it counts as blocked.
+    pub deletion_deadline: Duration,
+    /// The lease of the process that reconciles; none: this process is alone.
+    pub lease: Option<LeaseConfig>,
 }
 
 impl OperatorConfig {
@@ -41,7 +61,10 @@ impl OperatorConfig {
             api_url: api_url.into(),
             credentials: Credentials::default(),
             namespace: None,
+            instance: None,
             resync: Duration::from_secs(30),
+            deletion_deadline: DELETION_DEADLINE,
+            lease: None,
         }
     }
 }
@@ -52,9 +75,13 @@ pub enum OperatorError {
     /// The api's URL is invalid.
     #[error("cannot set up the operator")]
     Config(#[from] ApiError),
+    /// Another process may lead by now.
+    #[error("lost the lease {0}; another process may reconcile now")]
+    LeadershipLost(String),
 }
 
-/// Runs until `stop` is cancelled. Passes in progress are finished.
+/// Runs until `stop` is cancelled. Passes in progress are finished. A process that loses its lease
+/// ends at once, in the middle of its passes.
 pub async fn run(
     client: Client,
     config: OperatorConfig,
@@ -70,39 +97,113 @@ pub async fn run(
         return Ok(());
     }
     tracing::info!(api = config.api_url, "the operator is running");
-    Box::pin(run_controllers(client, api, &config, &stop)).await;
+    let (leading, leads) = watch::channel(config.lease.is_none());
+    let work = Box::pin(run_controllers(client.clone(), api, &config, leads, &stop));
+    match &config.lease {
+        None => work.await,
+        Some(lease) => {
+            let mut candidate = Candidate::new(client, lease.clone());
+            tokio::select! {
+                () = work => {}
+                () = lead(&mut candidate, leading) => {
+                    let lease = format!("{}/{}", lease.namespace, lease.name);
+                    return Err(OperatorError::LeadershipLost(lease));
+                }
+            }
+            candidate.release().await;
+        }
+    }
     Ok(())
+}
+
+/// Takes the lease, and returns when it is lost.
+async fn lead(candidate: &mut Candidate, leading: watch::Sender<bool>) {
+    let taken = candidate.acquire().await;
+    tracing::info!("this process reconciles");
+    leading.send_replace(true);
+    candidate.hold(taken).await;
+}
+
+/// What a controller of a kind needs: the watch, the index, and what both tell.
+struct Parts<K: Kind, S> {
+    listed: Listed<K>,
+    changes: S,
+    claims: Arc<Claims<K>>,
+    heirs: UnboundedReceiver<ObjectRef<Guarded<K>>>,
+}
+
+/// What is remembered about objects until they are gone.
+#[derive(Clone, Default)]
+struct Memory {
+    backoff: Arc<Backoff>,
+    published: Arc<Published>,
+}
+
+fn parts<K: Kind>(
+    api: Api<Guarded<K>>,
+    config: &OperatorConfig,
+    memory: &Memory,
+) -> Parts<K, impl Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + use<K> + 'static> {
+    let (claims, heirs) = Claims::new(config.instance.clone());
+    let claims = Arc::new(claims);
+    let (index, memory) = (claims.clone(), memory.clone());
+    let (listed, changes) = watch_kind(api, move |event| {
+        index.follow(event);
+        if let Event::Delete(object) = event {
+            let uid = object.meta().uid.as_deref().unwrap_or_default();
+            memory.backoff.forget(uid);
+            memory.published.forget(uid);
+        }
+    });
+    Parts {
+        listed,
+        changes,
+        claims,
+        heirs,
+    }
 }
 
 async fn run_controllers(
     client: Client,
     api: ApiClient,
     config: &OperatorConfig,
+    leads: watch::Receiver<bool>,
     stop: &CancellationToken,
 ) {
-    let (databases, database_changes) = watch(guarded::<Database>(&client, config));
-    let (ontologies, ontology_changes) = watch(guarded::<Ontology>(&client, config));
-    let (branches, branch_changes) = watch(guarded::<Branch>(&client, config));
+    let memory = Memory::default();
+    let databases = parts(guarded::<Database>(&client, config), config, &memory);
+    let ontologies = parts(guarded::<Ontology>(&client, config), config, &memory);
+    let branches = parts(guarded::<Branch>(&client, config), config, &memory);
     let context = Arc::new(Context {
         client: client.clone(),
         api,
         resync: config.resync,
-        databases: databases.clone(),
-        backoff: Backoff::default(),
-        published: Published::default(),
+        deletion_deadline: config.deletion_deadline,
+        databases: databases.listed.clone(),
+        instance: config.instance.clone(),
+        leads,
+        stop: stop.clone(),
+        backoff: memory.backoff,
+        published: memory.published,
+        events: Events::new(client.clone()),
     });
-    let (ontologies, branches) = (ontologies.store(), branches.store());
-    let ontologies_of_database = ontologies.clone();
-    let ontologies_of_branch = ontologies.clone();
-    let branches_of_database = branches.clone();
-    let all_databases = || watch_all(guarded::<Database>(&client, config));
-    let all_branches = watch_all(guarded::<Branch>(&client, config));
-    let of_databases = controller(database_changes, databases.store(), stop);
-    let of_branches = controller(branch_changes, branches, stop)
+    let (ontology_store, branch_store) = (ontologies.listed.store(), branches.listed.store());
+    let ontologies_of_database = ontology_store.clone();
+    let ontologies_of_branch = ontology_store.clone();
+    let branches_of_database = branch_store.clone();
+    let all_databases = || watch_dependency(guarded::<Database>(&client, config));
+    let all_branches = watch_dependency(guarded::<Branch>(&client, config));
+    let of_databases = controller(
+        databases.changes,
+        databases.listed.store(),
+        databases.heirs,
+        stop,
+    );
+    let of_branches = controller(branches.changes, branch_store, branches.heirs, stop)
         .watches_stream(all_databases(), move |database| {
             waiting::on_database(&branches_of_database, &database)
         });
-    let of_ontologies = controller(ontology_changes, ontologies, stop)
+    let of_ontologies = controller(ontologies.changes, ontology_store, ontologies.heirs, stop)
         .watches_stream(all_databases(), move |database| {
             waiting::on_database(&ontologies_of_database, &database)
         })
@@ -110,9 +211,9 @@ async fn run_controllers(
             waiting::on_branch(&ontologies_of_branch, &branch)
         });
     futures::join!(
-        drive(of_databases, context.clone()),
-        drive(of_branches, context.clone()),
-        drive(of_ontologies, context),
+        drive(of_databases, databases.claims, context.clone()),
+        drive(of_branches, branches.claims, context.clone()),
+        drive(of_ontologies, ontologies.claims, context),
     );
 }
 

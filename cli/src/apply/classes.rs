@@ -23,3 +23,15 @@ pub(super) fn check(resource: &AnyResource) -> Vec<Breach> {
         Err(error) => breach("", error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use spice_core::value::PropertyType;
+    use spice_crds::schema::PROPERTY_TYPES;
+
+    #[test]
+    fn the_schema_has_the_types_of_the_core() {
+        let core: Vec<&str> = PropertyType::names().collect();
+        assert_eq!(core, PROPERTY_TYPES);
+    }
+}

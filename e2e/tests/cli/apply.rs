@@ -293,7 +293,7 @@ async fn with_one_problem_nothing_is_applied() {
         ),
         (
             &class("type: nonsense"),
-            "standard input, document 1, line 6: properties[0].type ",
+            "standard input, document 1, line 6: spec.properties[0].type cannot be \"nonsense\"; it must be one of ",
         ),
     ] {
         let error = shell.feed("apply -f declared -f -", extra).await.fails(2);

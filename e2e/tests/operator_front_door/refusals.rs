@@ -142,6 +142,21 @@ pub(crate) async fn bad_objects_are_refused_at_apply(cluster: &Cluster) {
             ),
             Some("cardinality"),
         ),
+        (
+            "Ontology",
+            "x",
+            with(
+                &class,
+                &json!({"properties": [{"name": "a", "type": "strng"}]}),
+            ),
+            Some("Unsupported value: \"strng\""),
+        ),
+        (
+            "Ontology",
+            "x",
+            with(&class, &json!({"class": "X", "parentClass": "X"})),
+            Some("a class cannot be its own parent"),
+        ),
         ("Branch", "good", branch.clone(), None),
         (
             "Branch",
@@ -321,7 +336,9 @@ async fn a_new_object_is_not_ready(cluster: &Cluster) {
         .unwrap();
     let create = ["create", "--dry-run=server", "-f", &file, "-o", path];
     let output = cluster.kubectl(&create).await.unwrap();
-    assert_eq!(output, "Ready Synced Unknown Unknown Pending Pending");
+    let (kinds, unknown) = ("Ready Accepted Synced Projected", " Unknown".repeat(4));
+    let pending = " Pending".repeat(4);
+    assert_eq!(output, format!("{kinds}{unknown}{pending}"));
 }
 
 async fn expect(cluster: &Cluster, yaml: &str, options: &[&str], refusal: Option<&str>) {

@@ -20,18 +20,41 @@ fn delays_grow_by_class_and_stay_bounded() {
     assert_eq!(delay(Next::Retry, 20, RESYNC, 1.0), Duration::from_mins(5));
 }
 
-#[test]
-fn a_new_generation_and_a_success_reset_the_wait() {
+#[tokio::test(start_paused = true)]
+async fn a_new_generation_and_a_success_reset_the_wait() {
     let backoff = Backoff::default();
+    let count = |uid: &str| {
+        let attempts = backoff.attempts.lock().unwrap();
+        attempts.get(uid).map(|it| (it.generation, it.count))
+    };
     for _ in 0..6 {
-        backoff.after("a", 1, Next::Soon, RESYNC);
+        let wait = backoff.after("a", 1, Next::Soon, RESYNC).unwrap();
+        // Triggers during the wait are no further failures.
+        for _ in 0..3 {
+            assert!(backoff.after("a", 1, Next::Soon, RESYNC).unwrap() <= wait);
+        }
+        tokio::time::sleep(wait).await;
     }
-    assert_eq!(backoff.attempts.lock().unwrap()["a"], (1, 6));
+    assert_eq!(count("a"), Some((1, 6)));
     assert!(backoff.after("a", 2, Next::Soon, RESYNC).unwrap() <= Duration::from_millis(250));
-    assert_eq!(backoff.attempts.lock().unwrap()["a"], (2, 1));
+    assert_eq!(count("a"), Some((2, 1)));
     backoff.after("a", 2, Next::Resync, RESYNC);
-    assert!(backoff.attempts.lock().unwrap().is_empty());
+    assert_eq!(count("a"), None);
     assert_eq!(backoff.after("a", 2, Next::Release, RESYNC), None);
+    backoff.after("b", 1, Next::Retry, RESYNC);
+    backoff.forget("b");
+    assert_eq!(count("b"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_number_of_remembered_objects_is_bounded() {
+    let backoff = Backoff::default();
+    for object in 0..MOST {
+        backoff.after(&object.to_string(), 1, Next::Soon, RESYNC);
+    }
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    backoff.after("last", 1, Next::Soon, RESYNC);
+    assert_eq!(backoff.attempts.lock().unwrap().len(), 1);
 }
 
 #[test]

@@ -1,15 +1,21 @@
 //! Interprets answers and refusals of the api for the operator.
 
-use spice_client::{CommandState, DatabaseDetails, Error, Refusal};
+use spice_client::{CommandState, CommandStatus, DatabaseDetails, Error, Refusal};
 use spice_crds::{Exact, Fields};
 
 use super::api::{ApiError, Progress, Stored};
 
-/// The result; none for 404.
+/// Whether the api answered that the thing does not exist. A 404 of a proxy has no code: it says
+/// nothing about the thing.
+pub(super) fn is_absent(error: &Error) -> bool {
+    error.code() == Some("not_found")
+}
+
+/// The result; none if the thing does not exist.
 pub(super) fn present<T>(found: Result<T, Error>) -> Result<Option<T>, ApiError> {
     match found {
         Ok(found) => Ok(Some(found)),
-        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) if is_absent(&error) => Ok(None),
         Err(error) => Err(failure(&error)),
     }
 }
@@ -46,15 +52,24 @@ pub(super) fn class_stored(definition: Fields) -> Stored {
     }
 }
 
-pub(super) fn progress(state: CommandState, error: Option<String>) -> Progress {
+pub(super) fn progress(state: CommandState) -> Progress {
     match state {
         CommandState::Completed => Progress::Completed,
         CommandState::Failed | CommandState::Cancelled => {
-            Progress::Failed(error.unwrap_or_else(|| format!("the command is {state}")))
+            Progress::Failed(format!("the command is {state}"))
         }
         CommandState::Pending | CommandState::Processing | CommandState::Retrying => {
             Progress::Pending
         }
+    }
+}
+
+/// The progress of a command, from its status.
+pub(super) fn progress_of(found: CommandStatus) -> Progress {
+    match progress(found.status) {
+        Progress::Failed(message) => Progress::Failed(found.error.unwrap_or(message)),
+        Progress::Pending if !found.parked.is_empty() => Progress::Parked(found.parked),
+        other => other,
     }
 }
 
@@ -80,11 +95,11 @@ pub fn failure(error: &Error) -> ApiError {
 /// The meaning of a refusal.
 pub fn refused(refusal: &Refusal) -> ApiError {
     let message = refusal.to_string();
-    let reason = match refusal.code.as_str() {
-        "" => "refused".to_owned(),
-        code => code.to_owned(),
-    };
+    let reason = refusal.code.clone();
     match refusal.status {
+        _ if reason.is_empty() => ApiError::Transient {
+            message: format!("a proxy in front of the api answered {}", refusal.status),
+        },
         408 | 429 | 500..=599 => ApiError::Transient {
             message: format!("the api answered {}", refusal.status),
         },

@@ -78,6 +78,8 @@ pub struct Command {
 pub enum Progress {
     /// In the log, but some projection does not have it yet.
     Pending,
+    /// In the log, but these handlers cannot apply it; a person must retry or discard it.
+    Parked(Vec<String>),
     /// Projected.
     Completed,
     /// Discarded by a person.
@@ -108,25 +110,25 @@ pub struct Stored {
 
 /// The calls of the api that the operator needs.
 pub trait Api: Send + Sync {
-    /// A database; none if the answer is 404.
+    /// A database; none if it does not exist.
     fn database(
         &self,
         database: &str,
     ) -> impl Future<Output = Result<Option<Stored>, ApiError>> + Send;
-    /// A branch; none if the answer is 404.
+    /// A branch; none if it does not exist.
     fn branch(
         &self,
         database: &str,
         branch: &str,
     ) -> impl Future<Output = Result<Option<Stored>, ApiError>> + Send;
-    /// A class of a branch; none if the answer is 404.
+    /// A class of a branch; none if it does not exist.
     fn class(
         &self,
         database: &str,
         branch: &str,
         class: &str,
     ) -> impl Future<Output = Result<Option<Stored>, ApiError>> + Send;
-    /// The progress of a command; none if the answer is 404.
+    /// The progress of a command; none if it does not exist.
     fn command(
         &self,
         command: &str,

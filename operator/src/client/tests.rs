@@ -48,17 +48,48 @@ fn refusals_are_classified() {
 }
 
 #[test]
-fn unfinished_commands_are_pending() {
+fn a_404_of_a_proxy_says_nothing_about_the_thing() {
+    for status in [301, 404, 405, 403] {
+        let answer = || refusal(status, "");
+        let expected = ApiError::Transient {
+            message: format!("a proxy in front of the api answered {status}"),
+        };
+        assert_eq!(present::<()>(Err(answer())), Err(expected.clone()));
+        assert_eq!(failure(&answer()), expected);
+        assert!(!is_absent(&answer()));
+    }
+}
+
+#[test]
+fn the_progress_of_a_command_is_read_from_its_status() {
+    let status = |state: CommandState, parked: &[&str], error: Option<&str>| {
+        let body = json!({"command_id": "c", "status": state, "parked": parked, "error": error});
+        progress_of(serde_json::from_value(body).unwrap())
+    };
     for state in [
         CommandState::Pending,
         CommandState::Processing,
         CommandState::Retrying,
     ] {
-        assert_eq!(progress(state, None), Progress::Pending);
+        assert_eq!(progress(state), Progress::Pending);
+        assert_eq!(status(state, &[], None), Progress::Pending);
     }
-    assert_eq!(progress(CommandState::Completed, None), Progress::Completed);
-    let failed = progress(CommandState::Failed, Some("discarded".into()));
-    assert_eq!(failed, Progress::Failed("discarded".into()));
+    assert_eq!(
+        status(CommandState::Retrying, &["graph_worker"], None),
+        Progress::Parked(vec!["graph_worker".to_owned()])
+    );
+    assert_eq!(
+        status(CommandState::Completed, &[], None),
+        Progress::Completed
+    );
+    assert_eq!(
+        status(CommandState::Failed, &[], Some("discarded")),
+        Progress::Failed("discarded".into())
+    );
+    assert_eq!(
+        status(CommandState::Failed, &[], None),
+        Progress::Failed("the command is FAILED".into())
+    );
 }
 
 #[test]

@@ -9,9 +9,12 @@ use serde_json::json;
 use spice_crds::{Branch, ConditionStatus, Database, Ontology};
 
 use super::*;
+use crate::condition::kind;
 use crate::memory::{Fault, Memory};
 
 const T1: &str = "2026-01-01T00:00:00Z";
+const READY: &str = "True/Available True/Accepted True/Synced True/CaughtUp";
+const LAGGING: &str = "False/Lagging True/Accepted True/Synced False/Lagging";
 const T2: &str = "2026-01-02T00:00:00Z";
 
 fn database(policy: &str) -> Database {
@@ -50,13 +53,14 @@ fn summary(status: &ResourceStatus) -> String {
             |c| format!("{:?}/{}", c.status, c.reason),
         )
     };
-    format!("{} {}", one("Ready"), one("Synced"))
+    let all: Vec<String> = kind::ALWAYS.map(one).into();
+    all.join(" ")
 }
 
 fn around() -> Surroundings {
     Surroundings {
         database: Some("demo".into()),
-        rival: None,
+        ..Surroundings::default()
     }
 }
 
@@ -79,7 +83,7 @@ async fn a_declaration_is_applied_once_and_then_nothing_changes() {
     let outcome = run(&api, &mut class, T1).await;
     assert_eq!(outcome.sent, Some(Verb::Create));
     assert_eq!(outcome.next, Next::Resync);
-    assert_eq!(summary(&outcome.status), "True/Available True/Synced");
+    assert_eq!(summary(&outcome.status), READY);
     assert_eq!(outcome.status.observed_generation, Some(1));
     assert_eq!(outcome.status.synced_generation, Some(1));
     assert_eq!(outcome.status.sequence, Some(1));
@@ -120,7 +124,7 @@ async fn drift_is_corrected_each_time_by_a_new_command() {
         });
         let outcome = run(&api, &mut class, T2).await;
         assert_eq!(outcome.sent, Some(Verb::Update), "round {round}");
-        assert_eq!(summary(&outcome.status), "True/Available True/Synced");
+        assert_eq!(summary(&outcome.status), READY);
         let stored = api.state.lock().unwrap().things["demo/main/Product"].clone();
         assert_eq!(stored.definition["label"], "Product".into());
     }
@@ -149,7 +153,10 @@ async fn drift_is_only_reported_when_the_policy_says_so() {
             .insert("description".into(), "Other".into());
     });
     let outcome = run(&api, &mut class, T2).await;
-    assert_eq!(summary(&outcome.status), "False/Drifted False/Drifted");
+    assert_eq!(
+        summary(&outcome.status),
+        "False/Drifted True/Accepted False/Drifted Unknown/Drifted"
+    );
     let drifted = condition(&outcome.status, "Drifted").unwrap();
     assert_eq!(
         drifted.message,
@@ -186,7 +193,7 @@ async fn missing_dependencies_are_awaited_and_named() {
     assert_eq!(message_of(&outcome), "waits for Database demo");
     assert_eq!(
         summary(&outcome.status),
-        "False/RefNotFound False/RefNotFound"
+        "False/RefNotFound False/RefNotFound False/RefNotFound Unknown/RefNotFound"
     );
     assert_eq!(
         condition(&outcome.status, "Reconciling").unwrap().status,
@@ -204,7 +211,7 @@ async fn missing_dependencies_are_awaited_and_named() {
     let mut branch: Branch = resource("Branch", "b", json!({"databaseRef": {"name": "demo"}}));
     run(&api, &mut branch, T1).await;
     let outcome = run(&api, &mut class, T1).await;
-    assert_eq!(summary(&outcome.status), "True/Available True/Synced");
+    assert_eq!(summary(&outcome.status), READY);
     assert!(condition(&outcome.status, "Reconciling").is_none());
 }
 
@@ -215,15 +222,12 @@ async fn ready_waits_for_the_projection() {
     let mut class = ontology(json!({}));
     for _ in 0..3 {
         let outcome = run(&api, &mut class, T1).await;
-        assert_eq!(
-            summary(&outcome.status),
-            "False/CommandPending False/CommandPending"
-        );
+        assert_eq!(summary(&outcome.status), LAGGING);
         assert!(outcome.status.command.unwrap().pending);
         assert_eq!(outcome.next, Next::Soon);
     }
     let outcome = run(&api, &mut class, T1).await;
-    assert_eq!(summary(&outcome.status), "True/Available True/Synced");
+    assert_eq!(summary(&outcome.status), READY);
     assert!(!outcome.status.command.unwrap().pending);
     assert_eq!(api.effects().len(), 2);
 }
@@ -236,7 +240,7 @@ async fn refusals_and_outages_are_reported() {
     let outcome = run(&api, &mut class, T1).await;
     assert_eq!(
         summary(&outcome.status),
-        "False/CommandRejected False/CommandRejected"
+        "False/CommandRejected True/Accepted False/CommandRejected Unknown/CommandRejected"
     );
     assert_eq!(
         condition(&outcome.status, "Ready").unwrap().message,
@@ -247,21 +251,169 @@ async fn refusals_and_outages_are_reported() {
     let outcome = run(&api, &mut class, T1).await;
     assert_eq!(
         summary(&outcome.status),
-        "Unknown/ApiUnavailable Unknown/ApiUnavailable"
+        "False/CommandRejected True/Accepted Unknown/ApiUnavailable Unknown/CommandRejected",
+        "an outage says nothing about the rest"
     );
     let mut class = ontology(json!({"class": "Pro duct"}));
     let outcome = run(&api, &mut class, T1).await;
     assert_eq!(
         summary(&outcome.status),
-        "False/InvalidSpec False/InvalidSpec"
+        "False/InvalidSpec False/InvalidSpec False/InvalidSpec Unknown/InvalidSpec"
     );
     let mut class = ontology(json!({"suspend": true}));
     let outcome = run(&api, &mut class, T1).await;
     assert_eq!(
         summary(&outcome.status),
-        "Unknown/Suspended Unknown/Suspended"
+        "Unknown/Pending Unknown/Pending Unknown/Suspended Unknown/Pending"
     );
     assert_eq!(api.effects().len(), 1);
+}
+
+#[tokio::test]
+async fn an_outage_and_a_suspension_keep_ready() {
+    let api = with_database().await;
+    let mut class = ontology(json!({}));
+    let settled = run(&api, &mut class, T1).await.status;
+    api.state.lock().unwrap().reads_fail = 2;
+    let away = run(&api, &mut class, T2).await.status;
+    assert_eq!(
+        summary(&away),
+        "True/Available True/Accepted Unknown/ApiUnavailable True/CaughtUp"
+    );
+    assert_eq!(condition(&away, "Reconciling"), None);
+    assert_eq!(condition(&away, "Ready"), condition(&settled, "Ready"));
+    let again = run(&api, &mut class, T1).await.status;
+    assert_eq!(again, away, "one write for the whole outage");
+    // A new generation is not in force: Ready still tells about the old one.
+    class.meta_mut().generation = Some(2);
+    api.state.lock().unwrap().reads_fail = 1;
+    let newer = run(&api, &mut class, T2).await.status;
+    assert_eq!(newer.observed_generation, Some(2));
+    assert_eq!(
+        condition(&newer, "Ready").unwrap().observed_generation,
+        Some(1)
+    );
+    assert!(condition(&newer, "Reconciling").is_some());
+    let back = run(&api, &mut class, T2).await.status;
+    assert_eq!(summary(&back), READY);
+    class.spec.suspend = Some(true);
+    let suspended = run(&api, &mut class, T2).await.status;
+    assert_eq!(
+        summary(&suspended),
+        "True/Available True/Accepted Unknown/Suspended True/CaughtUp"
+    );
+}
+
+#[tokio::test]
+async fn a_newer_generation_does_not_wait_for_an_older_command() {
+    let api = with_database().await;
+    api.state.lock().unwrap().faults = [Fault::Late].into();
+    let mut class = ontology(json!({}));
+    run(&api, &mut class, T1).await;
+    class.spec.label = "Ware".into();
+    class.meta_mut().generation = Some(2);
+    let outcome = run(&api, &mut class, T1).await;
+    assert_eq!(outcome.sent, Some(Verb::Update));
+    assert_eq!(summary(&outcome.status), READY);
+}
+
+#[tokio::test]
+async fn a_parked_command_is_a_condition_with_what_to_do() {
+    let api = with_database().await;
+    {
+        let mut state = api.state.lock().unwrap();
+        state.faults = [Fault::Late].into();
+        state.parked = true;
+    }
+    let mut class = ontology(json!({}));
+    run(&api, &mut class, T1).await;
+    let outcome = run(&api, &mut class, T1).await;
+    assert_eq!(
+        summary(&outcome.status),
+        "False/ProjectionFailed True/Accepted True/Synced False/ProjectionFailed"
+    );
+    let stalled = condition(&outcome.status, "Stalled").unwrap();
+    assert!(
+        stalled.message.contains("spice dead-letters"),
+        "{stalled:?}"
+    );
+    let again = run(&api, &mut class, T2).await;
+    assert_eq!(again.status, outcome.status);
+    api.state.lock().unwrap().parked = false;
+    while summary(&run(&api, &mut class, T2).await.status) != READY {}
+}
+
+#[tokio::test]
+async fn a_database_deleted_in_the_api_comes_back_only_on_request() {
+    let api = Memory::default();
+    let mut object = database("Retain");
+    run(&api, &mut object, T1).await;
+    for round in ["first", "second"] {
+        api.state.lock().unwrap().things.clear();
+        let outcome = run(&api, &mut object, T2).await;
+        assert_eq!(
+            summary(&outcome.status),
+            "False/ExternallyDeleted True/Accepted False/ExternallyDeleted Unknown/ExternallyDeleted"
+        );
+        assert!(condition(&outcome.status, "Stalled").is_some());
+        assert_eq!(outcome.sent, None);
+        assert_eq!(run(&api, &mut object, T2).await.status, outcome.status);
+        let ask = [("spiceharvester.dev/recreate".to_owned(), round.to_owned())];
+        object.meta_mut().annotations = Some(ask.into());
+        let outcome = run(&api, &mut object, T2).await;
+        assert_eq!(outcome.sent, Some(Verb::Create));
+        assert_eq!(summary(&outcome.status), READY);
+        assert_eq!(
+            outcome.status.last_handled_recreation.as_deref(),
+            Some(round)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_terminating_namespace_ends() {
+    let api = with_database().await;
+    let mut class = ontology(json!({"deletionPolicy": "Delete"}));
+    run(&api, &mut class, T1).await;
+    class.meta_mut().deletion_timestamp = Some(Time(k8s_openapi::jiff::Timestamp::UNIX_EPOCH));
+    api.state.lock().unwrap().reads_fail = u32::MAX;
+    let around = |namespace_ends, is_overdue| Surroundings {
+        namespace_ends,
+        is_overdue,
+        ..around()
+    };
+    for (namespace_ends, is_overdue, blocked) in [
+        (false, false, false),
+        (true, false, false),
+        (false, true, true),
+    ] {
+        let around = around(namespace_ends, is_overdue);
+        let outcome = reconcile(&api, &class, &around, T1).await;
+        assert_eq!(outcome.next, Next::Retry);
+        let condition = condition(&outcome.status, "DeletionBlocked");
+        assert_eq!(condition.is_some(), blocked);
+        if let Some(condition) = condition {
+            assert_eq!(condition.reason, "ApiUnavailable");
+        }
+    }
+    let outcome = reconcile(&api, &class, &around(true, true), T1).await;
+    assert_eq!(outcome.next, Next::Release);
+}
+
+#[tokio::test]
+async fn a_thing_that_another_object_declares_is_left_to_it() {
+    let api = with_database().await;
+    let mut class = ontology(json!({"deletionPolicy": "Delete"}));
+    run(&api, &mut class, T1).await;
+    class.meta_mut().deletion_timestamp = Some(Time(k8s_openapi::jiff::Timestamp::UNIX_EPOCH));
+    let around = Surroundings {
+        heir: Some("Ontology default/renamed".into()),
+        ..around()
+    };
+    let outcome = reconcile(&api, &class, &around, T1).await;
+    assert_eq!(outcome.next, Next::Release);
+    let things = &api.state.lock().unwrap().things;
+    assert!(things.contains_key("demo/main/Product"));
 }
 
 #[tokio::test]
@@ -292,11 +444,17 @@ async fn deletion_follows_the_policy() {
     api.state.lock().unwrap().refuse = Some(("failed_precondition", "Product has instances"));
     let outcome = run(&api, &mut class, T1).await;
     assert_eq!(outcome.next, Next::Retry);
+    assert_eq!(condition(&outcome.status, "DeletionBlocked"), None);
+    let overdue = Surroundings {
+        is_overdue: true,
+        ..around()
+    };
+    let outcome = reconcile(&api, &class, &overdue, T1).await;
     assert_eq!(
         condition(&outcome.status, "DeletionBlocked")
             .unwrap()
             .message,
-        "Product has instances"
+        "failed_precondition: Product has instances"
     );
     let force = [(
         "spiceharvester.dev/force-release".to_owned(),
@@ -322,12 +480,13 @@ async fn a_class_that_never_reads_back_as_written_is_not_written_forever() {
         class.definition.insert("label".into(), "Other".into());
     });
     // The model accepts the update; then someone else writes before the second read.
-    let plan = decide(&class, &gather(&api, &class, &around()).await.unwrap());
+    let world = gather(&api, &class, &around()).await.unwrap();
+    let plan = decide(&class, Mode::Normal, &world);
     assert!(matches!(plan.step, Step::Send(_)));
     let outcome = pass(&api, &class, &around(), T1, false).await;
     assert_eq!(
         summary(&outcome.status),
-        "False/StillDifferent False/StillDifferent"
+        "False/StillDifferent True/Accepted False/StillDifferent Unknown/StillDifferent"
     );
     assert_eq!(outcome.next, Next::Retry);
 }
@@ -350,9 +509,9 @@ async fn differences_in_immutable_fields_are_refused() {
         let branch: Branch = resource("Branch", "trial", spec);
         let outcome = reconcile(&api, &branch, &around(), T1).await;
         let expected = if fits {
-            "True/Available True/Synced"
+            READY
         } else {
-            "False/Immutable False/Immutable"
+            "False/Immutable False/Immutable False/Immutable Unknown/Immutable"
         };
         assert_eq!(summary(&outcome.status), expected, "{from}");
     }
@@ -376,7 +535,10 @@ async fn a_thing_is_declared_by_one_object() {
         ..around()
     };
     let outcome = reconcile(&api, &second, &around, T1).await;
-    assert_eq!(summary(&outcome.status), "False/Conflict False/Conflict");
+    assert_eq!(
+        summary(&outcome.status),
+        "False/Conflict False/Conflict False/Conflict Unknown/Conflict"
+    );
     assert_eq!(
         condition(&outcome.status, "Ready").unwrap().message,
         "class Product is already declared by Ontology product"
@@ -407,14 +569,11 @@ async fn an_unprojected_change_is_not_ready() {
     let mut class = ontology(json!({}));
     behind(2);
     let outcome = run(&api, &mut class, T1).await;
-    assert_eq!(
-        summary(&outcome.status),
-        "False/CommandPending False/CommandPending"
-    );
+    assert_eq!(summary(&outcome.status), LAGGING);
     assert_eq!((outcome.sent, outcome.next), (None, Next::Soon));
     behind(3);
     let outcome = run(&api, &mut class, T1).await;
-    assert_eq!(summary(&outcome.status), "True/Available True/Synced");
+    assert_eq!(summary(&outcome.status), READY);
 }
 
 #[test]
@@ -452,7 +611,7 @@ proptest! {
         declared_label in "[a-c]",
         description in proptest::option::of("[a-b]"),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let api = with_database().await;
             if exists {
@@ -475,7 +634,7 @@ proptest! {
                 }
             }
             let settled = settled.expect("it settles");
-            assert_eq!(summary(&settled.status), "True/Available True/Synced");
+            assert_eq!(summary(&settled.status), READY);
             let needed = usize::from(!exists || stored_label != declared_label || description.is_some());
             assert_eq!(api.effects().len() - before, needed);
             for _ in 0..3 {

@@ -1,0 +1,153 @@
+//! Watches: the objects of a kind in a store, and the streams of their changes.
+
+use std::{
+    collections::{HashMap, hash_map::DefaultHasher},
+    hash::{Hash, Hasher},
+};
+
+use futures::{Stream, TryStreamExt};
+use kube::{
+    Resource,
+    api::Api,
+    core::DeserializeGuard,
+    runtime::{
+        WatchStreamExt, predicates,
+        reflector::{self, ObjectRef, Store},
+        utils::{Predicate, PredicateConfig},
+        watcher::{self, Event},
+    },
+};
+use tokio::sync;
+
+use crate::{backoff::WatchBackoff, kind::Kind, observe::is_ready};
+
+/// An object of a watch. One that cannot be read does not affect the others.
+pub(crate) type Guarded<K> = DeserializeGuard<K>;
+
+/// The objects per page of a list.
+const PAGE: u32 = 100;
+
+/// A store, and whether its first list is complete.
+///
+/// `Store::wait_until_ready` keeps the waker of only one waiter: if several passes wait, one
+/// continues and the others wait forever. Any number of passes can wait here.
+pub(crate) struct Listed<K: Kind> {
+    store: Store<Guarded<K>>,
+    complete: sync::watch::Receiver<bool>,
+}
+
+impl<K: Kind> Clone for Listed<K> {
+    fn clone(&self) -> Self {
+        Self {
+            store: self.store.clone(),
+            complete: self.complete.clone(),
+        }
+    }
+}
+
+impl<K: Kind> Listed<K> {
+    /// The store, which may still be filling.
+    pub(crate) fn store(&self) -> Store<Guarded<K>> {
+        self.store.clone()
+    }
+
+    /// The store, once its first list is complete; none if the watch ended before.
+    pub(crate) async fn complete(&self) -> Option<&Store<Guarded<K>>> {
+        let mut complete = self.complete.clone();
+        complete.wait_for(|complete| *complete).await.ok()?;
+        Some(&self.store)
+    }
+}
+
+fn events<K: Kind>(
+    api: Api<Guarded<K>>,
+) -> impl Stream<Item = Result<Event<Guarded<K>>, watcher::Error>> + Send {
+    watcher::watcher(api, watcher::Config::default().page_size(PAGE))
+        .backoff(WatchBackoff::default())
+}
+
+/// A watch of a kind that other kinds depend on: its objects, when something changes that matters
+/// to the objects that refer to them. Other changes, above all of the status, trigger nothing.
+pub(crate) fn watch_dependency<K: Kind>(
+    api: Api<Guarded<K>>,
+) -> impl Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + 'static {
+    let mut known = HashMap::new();
+    events(api).try_filter_map(move |event| {
+        let relevant = relevant(&mut known, event);
+        async move { Ok(relevant) }
+    })
+}
+
+/// The object of an event, if something changed that matters to others.
+fn relevant<K: Kind>(
+    known: &mut HashMap<ObjectRef<Guarded<K>>, u64>,
+    event: Event<Guarded<K>>,
+) -> Option<Guarded<K>> {
+    match event {
+        Event::Apply(object) | Event::InitApply(object) => {
+            let digest = digest(&object);
+            let before = known.insert(ObjectRef::from_obj(&object), digest);
+            (before != Some(digest)).then_some(object)
+        }
+        Event::Delete(object) => {
+            known.remove(&ObjectRef::from_obj(&object));
+            Some(object)
+        }
+        Event::Init | Event::InitDone => None,
+    }
+}
+
+/// What matters to others: which object it is, what it declares, and whether that is in force.
+fn digest<K: Kind>(object: &Guarded<K>) -> u64 {
+    let meta = object.meta();
+    let ready = object.0.as_ref().ok().and_then(Kind::status).map(is_ready);
+    let mut hasher = DefaultHasher::new();
+    (&meta.uid, meta.generation, ready).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A watch of a kind: its store, and the objects with changes other than in their status. `follow`
+/// sees every event.
+pub(crate) fn watch<K: Kind>(
+    api: Api<Guarded<K>>,
+    mut follow: impl FnMut(&Event<Guarded<K>>) + Send + 'static,
+) -> (
+    Listed<K>,
+    impl Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + 'static,
+) {
+    let (store, writer) = reflector::store();
+    let (listed, complete) = sync::watch::channel(false);
+    let changes = predicates::generation
+        .combine(predicates::annotations)
+        .combine(predicates::finalizers);
+    let stream = events(api)
+        .modify(|object| object.meta_mut().managed_fields = None)
+        .inspect_ok(move |event| follow(event))
+        .reflect(writer)
+        .inspect_ok(move |event| {
+            if matches!(event, Event::InitDone) {
+                listed.send_replace(true);
+            }
+        })
+        .applied_objects()
+        .predicate_filter(changes, PredicateConfig::default());
+    (Listed { store, complete }, stream)
+}
+
+/// The objects that `select` names, out of a store.
+pub(crate) fn dependents<K: Kind>(
+    store: &Store<Guarded<K>>,
+    namespace: Option<&str>,
+    select: impl Fn(&K) -> bool,
+) -> Vec<ObjectRef<Guarded<K>>> {
+    store
+        .state()
+        .into_iter()
+        .filter(|object| object.meta().namespace.as_deref() == namespace)
+        .filter(|object| object.0.as_ref().is_ok_and(&select))
+        .map(|object| ObjectRef::from_obj(&*object))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;
