@@ -53,7 +53,7 @@ use self::{
 pub use spice_core::decide::Receipt;
 use spice_core::{
     command::Command,
-    decide::Tally,
+    decide::Tallies,
     error::{ErrorCode, Refusal, StoreError},
     id::{LogPosition, StreamId},
     idempotency::IdempotencyKey,
@@ -137,7 +137,7 @@ impl Writer {
         command: Command,
         key: Option<IdempotencyKey>,
     ) -> Result<Accepted, Refusal> {
-        self.submit_counted(command, key, None).await
+        self.submit_counted(command, key, Tallies::default()).await
     }
 
     /// [`Writer::submit_keyed`] with the instances that [`Writer::plan_declaration`] has counted.
@@ -145,13 +145,13 @@ impl Writer {
         &self,
         mut command: Command,
         key: Option<IdempotencyKey>,
-        tally: Option<Arc<Tally>>,
+        tallies: Tallies,
     ) -> Result<Accepted, Refusal> {
         let name = command.action.event_type().command_type();
         let traceparent = &mut command.origin.traceparent;
         let span = trace::command(&command.database, name, traceparent);
         let submitted = self
-            .submit_in_span(command, key, tally)
+            .submit_in_span(command, key, tallies)
             .instrument(span.clone());
         let answer = submitted.await;
         match &answer {
@@ -165,7 +165,7 @@ impl Writer {
         &self,
         command: Command,
         key: Option<IdempotencyKey>,
-        tally: Option<Arc<Tally>>,
+        tallies: Tallies,
     ) -> Result<Accepted, Refusal> {
         let payload = command.action.payload(&command.database).map_err(|error| {
             let message = format!("cannot compute a digest: {error}");
@@ -177,7 +177,7 @@ impl Writer {
         let mut request = Request {
             command,
             key,
-            tally,
+            tallies,
             digest: payload.digest,
             bytes: payload.bytes,
             answer,

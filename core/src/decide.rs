@@ -26,14 +26,14 @@ mod version;
 use self::draft::Draft;
 pub use self::{
     branches::{Plan, find_common, plan},
-    declare::{DeclarationPlan, Safety, begin_tally, plan_declaration},
+    declare::{DeclarationPlan, Safety, begin_tallies, plan_declaration},
     draft::Moment,
     gone::is_gone,
     need::{Changes, LiveInstances, Need},
     receipt::{Receipt, UnreadableCommand, receipt},
     state::{Mark, WriteState, schema_of},
     stop::Stop,
-    tally::Tally,
+    tally::{Tallies, Tally},
 };
 use crate::{
     command::{Action, Command},

@@ -240,7 +240,12 @@ impl Claims {
     /// Puts in the newest state of an owner.
     pub fn put(&mut self, state: OwnerState) {
         let key = state.owner.key();
-        self.holders.retain(|_, holder| *holder != key);
+        let before = self.owners.get(&key).map(|known| &known.claims[..]);
+        for claim in before.unwrap_or_default() {
+            if self.holders.get(&claim.thing) == Some(&key) {
+                self.holders.remove(&claim.thing);
+            }
+        }
         for claim in &state.claims {
             self.holders.insert(claim.thing.clone(), key.clone());
         }

@@ -1,13 +1,11 @@
 //! Declarations: an owner brings things to the declared state, or gives them up.
 
-use std::sync::Arc;
-
 use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spice_core::{
     command::{Action, Adopt, Command, Declaration, Declared},
-    decide::{DeclarationPlan, Safety, Tally, receipt},
+    decide::{DeclarationPlan, Safety, Tallies, receipt},
     error::ErrorCode,
     id::{CommandId, LogPosition, StreamId},
     json::Json,
@@ -183,17 +181,17 @@ async fn carry_out(
     } else {
         plan(call, &command).await?
     };
-    let (safety, tally) = match planned {
-        Some((plan, tally)) => {
+    let (safety, tallies) = match planned {
+        Some((plan, tallies)) => {
             if dry_run || (plan.safety.safe && !plan.is_changed()) {
                 return answer_plan(&command, &plan, dry_run);
             }
-            (plan.safety, tally)
+            (plan.safety, tallies)
         }
         None if dry_run => return answer_missing(command.database),
-        None => (Safety::default(), None),
+        None => (Safety::default(), Tallies::default()),
     };
-    let submitted = call.submit_counted(command, tally).await?;
+    let submitted = call.submit_counted(command, tallies).await?;
     answer_written(&submitted, safety)
 }
 
@@ -201,7 +199,7 @@ async fn carry_out(
 async fn plan(
     call: &Call,
     command: &Command,
-) -> Result<Option<(DeclarationPlan, Option<Arc<Tally>>)>, Failure> {
+) -> Result<Option<(DeclarationPlan, Tallies)>, Failure> {
     let planned = call.api.engine.writer.plan_declaration(command).await;
     match planned {
         Ok(planned) => Ok(Some(planned)),

@@ -1,6 +1,6 @@
 //! Submits commands: answers after the PUT, or after the projections if the client prefers to wait.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::{
     http::{HeaderName, HeaderValue, StatusCode},
@@ -8,7 +8,7 @@ use axum::{
 };
 use spice_core::{
     command::{Action, Command},
-    decide::{Receipt, Tally},
+    decide::{Receipt, Tallies},
     error::ErrorCode,
     idempotency::IdempotencyKey,
     json::Json,
@@ -50,16 +50,16 @@ impl Call {
         client: Option<Json>,
     ) -> Result<Submitted, Failure> {
         let command = self.command(database, action, client);
-        self.submit_counted(command, None).await
+        self.submit_counted(command, Tallies::default()).await
     }
 
     /// [`Call::submit`] with the instances that were counted for the decision.
     pub(crate) async fn submit_counted(
         &self,
         command: Command,
-        tally: Option<Arc<Tally>>,
+        tallies: Tallies,
     ) -> Result<Submitted, Failure> {
-        self.send(command, self.key()?, tally).await
+        self.send(command, self.key()?, tallies).await
     }
 
     /// [`Call::submit`] for one of several commands of a request: an `Idempotency-Key` gives each
@@ -72,7 +72,7 @@ impl Call {
     ) -> Result<Submitted, Failure> {
         let command = self.command(database, action, None);
         let key = self.key()?.map(|key| key.part(part));
-        self.send(command, key, None).await
+        self.send(command, key, Tallies::default()).await
     }
 
     /// The first answer of [`Call::submit_part`] to this request; none without an
@@ -110,12 +110,12 @@ impl Call {
         &self,
         command: Command,
         key: Option<IdempotencyKey>,
-        tally: Option<Arc<Tally>>,
+        tallies: Tallies,
     ) -> Result<Submitted, Failure> {
         let asked = self.get(&PREFER)?;
         let usual = (!self.api.settings.event_sourcing).then_some(USUAL_WAIT);
         let writer = &self.api.engine.writer;
-        let outcome = writer.submit_counted(command, key, tally).await;
+        let outcome = writer.submit_counted(command, key, tallies).await;
         match &outcome {
             Ok(_) => self.api.metrics.accepted(),
             Err(refusal) => self.api.metrics.refused(refusal.code.as_str()),

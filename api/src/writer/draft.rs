@@ -118,8 +118,8 @@ impl Task {
         if let Some(state) = &mut self.state {
             state.forget_fetched();
             for request in requests {
-                if let Some(tally) = &request.tally {
-                    state.put_tally(request.command.id, Arc::clone(tally));
+                if !request.tallies.is_empty() {
+                    state.put_tallies(request.command.id, Arc::clone(&request.tallies));
                 }
             }
         }

@@ -7,7 +7,8 @@ use std::{sync::Arc, time::Duration};
 use spice_core::{
     command::Command,
     decide::{
-        self, DeclarationPlan, Moment, Plan, Stop, Tally, WriteState, begin_tally, plan_declaration,
+        self, DeclarationPlan, Moment, Plan, Stop, Tallies, Tally, WriteState, begin_tallies,
+        plan_declaration,
     },
     error::{ErrorCode, Refusal, StoreError},
     id::{LogPosition, StreamId},
@@ -51,19 +52,18 @@ impl Writer {
     pub async fn plan_declaration(
         &self,
         command: &Command,
-    ) -> Result<(DeclarationPlan, Option<Arc<Tally>>), Refusal> {
+    ) -> Result<(DeclarationPlan, Tallies), Refusal> {
         let mut look = self.look(&command.database, None).await?;
         let moment = look.moment();
-        let begun = look.ask(|state| begin_tally(state, &moment, command));
-        let tally = match begun.await? {
-            None => None,
-            Some(tally) => Some(Arc::new(look.count(tally).await?)),
-        };
-        if let Some(tally) = &tally {
-            look.state.put_tally(command.id, Arc::clone(tally));
+        let begun = look.ask(|state| begin_tallies(state, &moment, command));
+        let mut tallies = Vec::new();
+        for tally in begun.await?.iter() {
+            tallies.push(look.count(tally.clone()).await?);
         }
+        let tallies = Tallies::from(tallies);
+        look.state.put_tallies(command.id, Arc::clone(&tallies));
         let planned = look.ask(|state| plan_declaration(state, &moment, command));
-        Ok((planned.await?, tally))
+        Ok((planned.await?, tallies))
     }
 
     /// The classes of a branch at a position (inclusive), from the write model; none if the branch

@@ -1,10 +1,8 @@
 //! A command that waits for its answer, and the answer.
 
-use std::sync::Arc;
-
 use spice_core::{
     command::Command,
-    decide::{Receipt, Tally},
+    decide::{Receipt, Tallies},
     error::Refusal,
     idempotency::IdempotencyKey,
 };
@@ -27,7 +25,7 @@ pub(super) struct Request {
     /// The key that the command's id is derived from, if the client sent one.
     pub(super) key: Option<IdempotencyKey>,
     /// The instances that were counted for the decision.
-    pub(super) tally: Option<Arc<Tally>>,
+    pub(super) tallies: Tallies,
     pub(super) digest: String,
     /// The size of its payload.
     pub(super) bytes: usize,

@@ -17,7 +17,7 @@ use super::{
     draft::{Draft, Fact, Moment},
     state::WriteState,
     stop::Stop,
-    tally::Tally,
+    tally::Tallies,
 };
 use crate::{
     command::{Action, Command, Declaration, Declared},
@@ -60,17 +60,18 @@ pub fn plan_declaration(
 }
 
 /// The rules that a declaration touches, with no instance counted; none if nothing must be counted.
-pub fn begin_tally(
+pub fn begin_tallies(
     state: &WriteState,
     moment: &Moment,
     command: &Command,
-) -> Result<Option<Tally>, Stop> {
+) -> Result<Tallies, Stop> {
     let draft = Draft::new(state, moment, command);
     let declaration = declaration_of(command)?;
     let all = find_edits(&draft, declaration)?;
     let tallies = all.iter().map(|edits| new_tally(&draft, edits));
-    let mut tallies = tallies.filter(|tally| !tally.classes().is_empty());
-    Ok(tallies.next())
+    Ok(tallies
+        .filter(|tally| !tally.classes().is_empty())
+        .collect())
 }
 
 /// Decides a declaration.

@@ -10,7 +10,7 @@ use super::{
     need::{Changes, LiveInstances, Need},
     recent::Recent,
     stop::Stop,
-    tally::Tally,
+    tally::{Tallies, Tally},
 };
 use crate::{
     envelope::Envelope,
@@ -43,7 +43,7 @@ pub struct WriteState {
     live_instances: HashMap<LiveInstances, BTreeSet<ModelKey>>,
     fetched_at: HashMap<Lineage, HashMap<ModelKey, Option<ModelEntry>>>,
     changed: HashMap<Changes, BTreeSet<ModelKey>>,
-    tallies: HashMap<CommandId, Arc<Tally>>,
+    tallies: HashMap<CommandId, Tallies>,
 }
 
 /// A [`WriteState`] before a batch was tried.
@@ -289,13 +289,18 @@ impl WriteState {
     }
 
     /// Puts in what was counted before the decision of a command.
-    pub fn put_tally(&mut self, command: CommandId, tally: Arc<Tally>) {
-        self.tallies.insert(command, tally);
+    pub fn put_tallies(&mut self, command: CommandId, tallies: Tallies) {
+        self.tallies.insert(command, tallies);
     }
 
-    /// What was counted before the decision of a command.
-    pub(super) fn tally(&self, command: CommandId) -> Option<&Arc<Tally>> {
-        self.tallies.get(&command)
+    /// What was counted on a branch before the decision of a command.
+    pub(super) fn tally(&self, command: CommandId, branch: BranchGeneration) -> Option<&Tally> {
+        let mut tallies = self.tallies.get(&command)?.iter();
+        tallies.find(|it| {
+            it.lineage
+                .own()
+                .is_some_and(|level| level.generation == branch)
+        })
     }
 
     /// Puts in the answer to [`Need::LiveInstances`].

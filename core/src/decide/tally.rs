@@ -1,7 +1,10 @@
 //! Counts of the instances that a change of classes affects. Whoever asks for the change counts
 //! before the decision, without blocking the writer; the decision adds what has changed since.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::{
     json::Properties,
@@ -9,6 +12,9 @@ use crate::{
     name::{ClassName, InstanceId},
     ontology::{ChangeLint, ClassFinding, Schema},
 };
+
+/// What was counted for a command: one tally for each branch.
+pub type Tallies = Arc<[Tally]>;
 
 /// The effects of a change of classes on the instances of a branch up to a position.
 #[derive(Debug, Clone)]

@@ -45,7 +45,7 @@ pub(super) fn declare(
     if !violations.is_empty() {
         return Err(refuse_violations(&violations).into());
     }
-    let safety = assess(draft, &edits, declaration)?;
+    let safety = assess(draft, std::slice::from_ref(&edits), declaration)?;
     if safety.is_refused(declaration) {
         return Ok(safety);
     }

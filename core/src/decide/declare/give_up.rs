@@ -58,12 +58,9 @@ pub(super) fn delete(
     let branches = list_branches(draft, &own);
     let doomed: BTreeSet<BranchName> = branches.iter().map(|it| it.name.clone()).collect();
     let all = edit(draft, ledger, &doomed)?;
-    let mut safety = Safety::default();
-    for edits in &all {
-        safety = assess(draft, edits, declaration)?;
-        if safety.is_refused(declaration) {
-            return Ok(safety);
-        }
+    let safety = assess(draft, &all, declaration)?;
+    if safety.is_refused(declaration) {
+        return Ok(safety);
     }
     write_command(draft)?;
     for edits in &all {

@@ -86,16 +86,41 @@ pub(super) fn new_tally(draft: &Draft, edits: &Edits) -> Tally {
     Tally::new(lineage, edits.before, &edits.after, &edits.changed())
 }
 
-/// Assesses changes of classes at the end of the log. The counts are exact there.
+/// Assesses changes of classes, branch by branch, at the end of the log. The counts are exact there.
+/// They are one plan with one hash: an approval lets all of it through.
 pub(super) fn assess<'a>(
     draft: &Draft<'a>,
-    edits: &Edits<'a>,
+    all: &[Edits<'a>],
     declaration: &Declaration,
 ) -> Result<Safety, Stop> {
     if declaration.policy == ChangePolicy::Unsafe {
         return Ok(Safety::default());
     }
-    let tally = match draft.state.tally(draft.command.id) {
+    let mut needs = Needs::default();
+    let mut findings = Vec::new();
+    let mut plan = Vec::new();
+    for edits in all {
+        let Some(found) = needs.take(find(draft, edits))? else {
+            continue;
+        };
+        plan.extend(describe(edits, &found));
+        findings.extend(found);
+    }
+    needs.settle()?;
+    findings.sort_by_key(|it| std::cmp::Reverse(it.finding.severity));
+    let safe = !findings.iter().any(is_breaking);
+    Ok(Safety {
+        findings_total: findings.len(),
+        safe,
+        hash: (!safe).then(|| hash(plan)),
+        findings: findings.into_iter().take(SHOWN).collect(),
+    })
+}
+
+/// What changes of classes of a branch lose or invalidate, and what speaks against them.
+fn find<'a>(draft: &Draft<'a>, edits: &Edits<'a>) -> Result<Vec<ClassFinding>, Stop> {
+    let generation = edits.branch.generation;
+    let tally = match draft.state.tally(draft.command.id, generation) {
         Some(known) => catch_up(draft, edits, known)?,
         None => None,
     };
@@ -116,24 +141,17 @@ pub(super) fn assess<'a>(
             finding,
         });
     }
-    findings.sort_by_key(|it| std::cmp::Reverse(it.finding.severity));
-    let breaking = findings
-        .iter()
-        .filter(|it| it.finding.severity == Severity::Breaking);
-    let breaking: Vec<&ClassFinding> = breaking.collect();
-    let hash = (!breaking.is_empty()).then(|| hash_plan(edits, &breaking));
-    Ok(Safety {
-        findings_total: findings.len(),
-        safe: breaking.is_empty(),
-        hash,
-        findings: findings.into_iter().take(SHOWN).collect(),
-    })
+    Ok(findings)
 }
 
-/// A plan is what changes, and what is affected by it: another count is another plan.
-fn hash_plan(edits: &Edits, breaking: &[&ClassFinding]) -> String {
-    let mut lines: Vec<String> = edits.describe();
-    lines.extend(breaking.iter().map(|it| {
+fn is_breaking(it: &ClassFinding) -> bool {
+    it.finding.severity == Severity::Breaking
+}
+
+/// A plan is what changes on a branch, and what is affected by it: another count is another plan.
+fn describe(edits: &Edits, findings: &[ClassFinding]) -> Vec<String> {
+    let breaking = findings.iter().filter(|it| is_breaking(it));
+    let breaking = breaking.map(|it| {
         let Finding {
             code,
             field,
@@ -141,7 +159,14 @@ fn hash_plan(edits: &Edits, breaking: &[&ClassFinding]) -> String {
             ..
         } = &it.finding;
         format!("{} {code} {field} {affected}", it.class_id)
-    }));
+    });
+    let lines = edits.describe().into_iter().chain(breaking);
+    lines
+        .map(|line| format!("{} {line}", edits.branch.name))
+        .collect()
+}
+
+fn hash(mut lines: Vec<String>) -> String {
     lines.sort_unstable();
     let mut hash = format!("{:x}", Sha256::digest(lines.join("\n")));
     hash.truncate(HASH);
@@ -155,10 +180,6 @@ fn catch_up<'a>(
     known: &Tally,
 ) -> Result<Option<Tally>, Stop> {
     let branch = edits.branch;
-    let own = known.lineage.own().map(|level| level.generation);
-    if own != Some(branch.generation) {
-        return Ok(None);
-    }
     let changes = Changes {
         spans: branch.lineage.spans_beyond(&known.lineage),
         classes: Some(known.classes()),

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    decide::{begin_tally, plan_declaration},
+    decide::{begin_tallies, plan_declaration},
     port::graph::Entity,
 };
 
@@ -156,17 +156,58 @@ fn adoption_overwrites_nothing_that_is_in_use() {
     assert_eq!(desk.refuse(act(&other)).code, ErrorCode::UnsafeChange);
 }
 
+/// An owner that holds classes with instances on two branches gives both up with one approval.
+#[test]
+fn what_an_owner_holds_on_several_branches_is_one_plan() {
+    let mut desk = shop();
+    desk.accept(act(&declaration(
+        "what-if",
+        Declared::Branch {
+            name: branch("what-if"),
+            from_branch: branch("main"),
+            from_position: None,
+        },
+    )));
+    let crate_of = json!({"id": "Crate", "label": "Crate"});
+    let on_branch = Declaration {
+        generation: 2,
+        ..declaration("a", classes_on("what-if", &[crate_of]))
+    };
+    desk.accept(act(&on_branch));
+    desk.accept(change(
+        "what-if",
+        json!({"type": "CREATE_INSTANCE", "class": "Crate", "id": "c1", "data": {}}),
+    ));
+    let delete = Declaration {
+        generation: 3,
+        ..declaration("a", Declared::Delete)
+    };
+    let refusal = desk.refuse(act(&delete));
+    assert_eq!(refusal.code, ErrorCode::UnsafeChange);
+    let findings = refusal.detail["findings"].as_array().unwrap();
+    let classes: Vec<&Value> = findings.iter().map(|it| &it["class_id"]).collect();
+    assert!(classes.contains(&&json!("Shelf")), "{findings:?}");
+    assert!(classes.contains(&&json!("Crate")), "{findings:?}");
+    let approved = Declaration {
+        approve: refusal.detail["hash"].as_str().map(str::to_owned),
+        ..delete
+    };
+    desk.accept(act(&approved));
+    assert!(!is_live(&desk, "main", "Shelf"));
+    assert!(!is_live(&desk, "what-if", "Crate"));
+}
+
 /// The plan of a declaration, of which instances were counted at an earlier end of the log.
 fn decide_counted(desk: &mut Desk, declared: &Declaration, later: Vec<Action>) -> Value {
     let (moment, command) = desk.ask(act(declared));
-    let tally = loop {
-        match begin_tally(&desk.state, &moment, &command) {
-            Ok(tally) => break tally,
+    let tallies = loop {
+        match begin_tallies(&desk.state, &moment, &command) {
+            Ok(tallies) => break tallies,
             Err(Stop::Needs(needs)) => desk.provide(needs),
             Err(Stop::Refused(refusal)) => panic!("{refusal}"),
         }
     };
-    let mut tally = tally.unwrap();
+    let mut tally = tallies[0].clone();
     for class in tally.classes() {
         let prefix = ModelKey::instances_of(&class);
         let keys: Vec<ModelKey> = desk.registry.keys().cloned().collect();
@@ -186,7 +227,7 @@ fn decide_counted(desk: &mut Desk, declared: &Declaration, later: Vec<Action>) -
         }
     }
     let (moment, command) = desk.ask(act(declared));
-    desk.state.put_tally(command.id, Arc::new(tally));
+    desk.state.put_tallies(command.id, Arc::new([tally]));
     loop {
         match plan_declaration(&desk.state, &moment, &command) {
             Ok(plan) => break counts(&serde_json::to_value(&plan.safety.findings).unwrap()),
