@@ -45,11 +45,12 @@ bench name *arguments:
     cargo build --release --package spice --package spice-benches
     $CARGO_TARGET_DIR/release/{{ name }} {{ arguments }}
 
-# Write docs/reference and the manifests anew from the code
+# Write docs/reference, the manifests and what the charts copy anew
 gen:
-    cargo run --package spice-crds --bin crdgen -- manifests/crds
+    cargo run --package spice-crds --bin crdgen
     cargo build --workspace --features spice/otel
     SPICE_WRITE_REFERENCE=1 cargo test --workspace --test reference
+    cp docs/operations/alerts.yaml charts/spice-harvester/files/
 
 # Check licenses, sources and unused dependencies
 dependencies:

@@ -4,10 +4,17 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::{Branch, Database, Exact, Ontology, yaml};
 
-/// A definition, with the name of its file in `manifests/crds`.
+/// The annotation with the hash of the definition's content, by which two are compared.
+pub const SCHEMA_HASH: &str = "spiceharvester.dev/schema-hash";
+
+/// The folders of the definitions, of `kubectl` and of Helm.
+pub const FOLDERS: [&str; 2] = ["manifests/crds", "charts/spice-harvester-crds/templates"];
+
+/// A definition, with the name of its file in each of the [`FOLDERS`].
 #[derive(Debug, Clone)]
 pub struct Definition {
     /// `databases.yaml`, …
@@ -50,6 +57,12 @@ fn definition(
     {
         status.insert("default".into(), fresh_status());
     }
+    let hash = format!("{:x}", Sha256::digest(object["spec"].to_string()));
+    object["metadata"]["annotations"] = json!({
+        // Helm leaves the definitions, and with them all objects, when a release is uninstalled.
+        "helm.sh/resource-policy": "keep",
+        (SCHEMA_HASH): hash[..16],
+    });
     Ok(Definition { file, object })
 }
 

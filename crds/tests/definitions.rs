@@ -1,27 +1,45 @@
 //! The generated definitions: up to date, small, and with what `kubectl` and CI rely on.
 
-use std::{fs, path::Path};
+use std::{collections::HashSet, fs, path::Path};
 
 use serde_json::Value;
-use spice_crds::crdgen::definitions;
+use spice_crds::crdgen::{FOLDERS, SCHEMA_HASH, definitions};
 
 fn version(object: &Value) -> &Value {
     &object["spec"]["versions"][0]
 }
 
 #[test]
-fn manifests_match_the_types() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/crds");
-    for definition in definitions().unwrap() {
-        let path = directory.join(definition.file);
-        let written = fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(
-            written,
-            definition.to_yaml(),
-            "{} is out of date: cargo run -p spice-crds --bin crdgen",
-            path.display()
-        );
+fn manifests_and_chart_match_the_types() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for folder in FOLDERS {
+        for definition in definitions().unwrap() {
+            let path = root.join(folder).join(definition.file);
+            let written = fs::read_to_string(&path).unwrap_or_default();
+            assert_eq!(
+                written,
+                definition.to_yaml(),
+                "{} is out of date: cargo run -p spice-crds --bin crdgen",
+                path.display()
+            );
+        }
     }
+}
+
+#[test]
+fn definitions_are_templates_that_helm_keeps() {
+    let definitions = definitions().unwrap();
+    let mut hashes = HashSet::new();
+    for definition in &definitions {
+        let yaml = definition.to_yaml();
+        assert!(!yaml.contains("{{"), "{}: a template", definition.file);
+        let annotations = &definition.object["metadata"]["annotations"];
+        assert_eq!(annotations["helm.sh/resource-policy"], "keep");
+        let hash = annotations[SCHEMA_HASH].as_str().unwrap();
+        assert_eq!(hash.len(), 16);
+        hashes.insert(hash);
+    }
+    assert_eq!(hashes.len(), definitions.len());
 }
 
 #[test]

@@ -1,15 +1,20 @@
-//! `cargo run -p spice-crds --bin crdgen [DIR]` writes the definitions to `DIR`
-//! (`manifests/crds`).
+//! `cargo run -p spice-crds --bin crdgen [DIR]` writes the definitions to the folders in `DIR`, the
+//! root of the workspace.
 
 use std::{error::Error, fs, path::PathBuf};
 
+use spice_crds::crdgen::{FOLDERS, definitions};
+
 fn main() -> Result<(), Box<dyn Error>> {
-    let directory = std::env::args_os()
+    let root = std::env::args_os()
         .nth(1)
-        .map_or_else(|| PathBuf::from("manifests/crds"), PathBuf::from);
-    fs::create_dir_all(&directory)?;
-    for definition in spice_crds::crdgen::definitions()? {
-        fs::write(directory.join(definition.file), definition.to_yaml())?;
+        .map_or_else(PathBuf::new, PathBuf::from);
+    for folder in FOLDERS {
+        let folder = root.join(folder);
+        fs::create_dir_all(&folder)?;
+        for definition in definitions()? {
+            fs::write(folder.join(definition.file), definition.to_yaml())?;
+        }
     }
     Ok(())
 }
