@@ -26,7 +26,7 @@ use crate::{
 const DATABASE: &str = include_str!("../../manifests/demo/database.yaml");
 const ONTOLOGY: &str = include_str!("../../manifests/demo/ontology.yaml");
 const BRANCH: &str = include_str!("../../manifests/demo/what-if/branch.yaml");
-const QUERY: &str = include_str!("../../manifests/demo/query.json");
+const QUERY: &str = include_str!("../../manifests/demo/data/query.json");
 
 /// The what-if branch.
 const WHAT_IF: &str = "what-if/denver-closed";

@@ -70,7 +70,7 @@ async fn the_demo_declares_loads_branches_and_answers() {
 
     // The printed URLs answer with the same data.
     let client = spice.gateway().unwrap();
-    let text = include_str!("../../manifests/demo/query.json");
+    let text = include_str!("../../manifests/demo/data/query.json");
     let query: Value = serde_json::from_str(text).unwrap();
     for (branch, airports, routes) in [
         ("main", airports, routes),

@@ -207,7 +207,9 @@ fn pages(folder: &Path, found: &mut Vec<PathBuf>) {
 #[test]
 fn documents_name_only_metrics_that_exist() {
     let mut files = Vec::new();
-    pages(&spice_e2e::workspace().join("docs"), &mut files);
+    let root = spice_e2e::workspace();
+    pages(&root.join("docs"), &mut files);
+    pages(&root.join("charts/spice-harvester/files"), &mut files);
     let known: BTreeSet<String> = table::ALL.iter().map(|row| row.name.to_owned()).collect();
     let mut seen = BTreeSet::new();
     for file in files {
@@ -221,8 +223,11 @@ fn documents_name_only_metrics_that_exist() {
 
 #[test]
 fn alerts_use_metrics_and_labels_of_the_table() {
-    let path = spice_e2e::workspace().join("docs/operations/alerts.yaml");
-    let rules: Value = serde_yaml_ng::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let root = spice_e2e::workspace();
+    let text = fs::read_to_string(root.join("docs/operations/alerts.yaml")).unwrap();
+    let of_chart = fs::read_to_string(root.join("charts/spice-harvester/files/alerts.yaml"));
+    assert_eq!(of_chart.unwrap(), text, "just gen");
+    let rules: Value = serde_yaml_ng::from_str(&text).unwrap();
     let rules = rules["groups"][0]["rules"].as_array().unwrap();
     assert!(rules.iter().any(|rule| rule["alert"] == "SpiceDeadLetters"));
     for rule in rules {
