@@ -49,8 +49,8 @@ bench name *arguments:
 gen:
     cargo run --package spice-crds --bin crdgen
     cargo build --workspace --features spice/otel
-    SPICE_WRITE_REFERENCE=1 cargo test --workspace --test reference
     cp docs/operations/alerts.yaml charts/spice-harvester/files/
+    SPICE_WRITE_REFERENCE=1 cargo test --workspace --test reference --test charts
 
 # Check licenses, sources and unused dependencies
 dependencies:

@@ -1,8 +1,6 @@
 //! A real Kubernetes control plane for tests: etcd and the API server (and optionally the
 //! controller manager) as plain processes on loopback ports. No root, no container, no node.
-//! Binaries come from a cache outside the checkout. Missing ones are built into it with Go.
 
-mod binaries;
 mod certificates;
 
 use std::{
@@ -16,8 +14,8 @@ use anyhow::{Context, bail};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-pub use self::binaries::Binaries;
 use self::certificates::{Authority, Certificate};
+use crate::binaries::{Binaries, run};
 
 /// A control plane; its processes end when it is dropped.
 pub struct ControlPlane {
@@ -58,22 +56,16 @@ impl ControlPlane {
     /// Starts a control plane, or says why that is impossible here. Then the test `name` is
     /// skipped, except with `CI=true`, where nothing may be skipped.
     pub async fn start_or_skip(name: &str, options: Options) -> anyhow::Result<Option<Self>> {
-        match Binaries::find_or_build().await? {
+        match Binaries::find_or_skip(name).await? {
             Some(binaries) => Self::start_with(binaries, options).await.map(Some),
-            None if crate::embedded::setting("CI").is_some_and(|ci| ci == "true") => {
-                bail!("{name}: Kubernetes is not in the cache, and there is no Go to build it")
-            }
-            None => {
-                report_skip(name);
-                Ok(None)
-            }
+            None => Ok(None),
         }
     }
 
     /// Starts etcd and the API server.
     pub async fn start() -> anyhow::Result<Self> {
         let found = Binaries::find_or_build().await?;
-        let binaries = found.context("Kubernetes is not in the cache, and there is no Go")?;
+        let binaries = found.context("there is no Go to build Kubernetes")?;
         Self::start_with(binaries, Options::default()).await
     }
 
@@ -109,21 +101,18 @@ impl ControlPlane {
 
     /// Runs `kubectl` and returns what it printed; an error if it failed.
     pub async fn kubectl(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let output = tokio::process::Command::new(self.binaries.kubectl())
-            .arg("--kubeconfig")
-            .arg(self.kubeconfig())
-            .env("HOME", self.directory.path())
-            .args(arguments)
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .output()
-            .await
-            .context("kubectl does not start")?;
-        if !output.status.success() {
-            let errors = String::from_utf8_lossy(&output.stderr);
-            bail!("kubectl {}: {errors}", arguments.join(" "));
-        }
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        self.tool("kubectl", arguments).await
+    }
+
+    /// Runs `helm` and returns what it printed; an error if it failed.
+    pub async fn helm(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        self.tool("helm", arguments).await
+    }
+
+    async fn tool(&self, name: &str, arguments: &[&str]) -> anyhow::Result<String> {
+        let mut command = self.binaries.tool(name, &self.kubeconfig());
+        command.args(arguments).env("HOME", self.directory.path());
+        run(command).await
     }
 
     /// Stops the API server and starts it again on the same port with the same state.
@@ -290,17 +279,6 @@ impl Ports {
             controller_manager: port(3)?,
         })
     }
-}
-
-/// Reports on standard error that a test is skipped, bypassing the capture of the test's output.
-fn report_skip(name: &str) {
-    use std::io::Write;
-    let line = format!(
-        "skipped: {name} (no Kubernetes in {}, and no Go to build it)\n",
-        binaries::cache().display()
-    );
-    // A line that cannot be written is not a failure.
-    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 fn tail(path: &Path) -> String {
