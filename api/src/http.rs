@@ -29,6 +29,7 @@ mod push;
 mod query;
 mod reading;
 mod render;
+mod replays;
 mod routes;
 mod samples;
 mod schema;
@@ -37,6 +38,7 @@ mod serve;
 mod service;
 mod submit;
 mod surface;
+mod tasks;
 mod token;
 mod version;
 

@@ -18,6 +18,7 @@ mod past;
 mod progress;
 pub(crate) mod reading;
 pub(crate) mod reads;
+pub(crate) mod replays;
 pub(crate) mod samples;
 mod scan;
 pub(crate) mod status;

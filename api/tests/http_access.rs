@@ -228,11 +228,18 @@ async fn the_table_asks_for_the_right_roles() {
     ];
     assert_eq!(with_role(None), open.into());
     let admin = [
+        "approveReplay",
+        "cancelReplay",
         "createDatabase",
         "declare",
         "deleteDatabase",
         "discardDeadLetter",
+        "recomputeProjection",
+        "replayInstanceState",
+        "resumeReplay",
         "retryDeadLetter",
+        "startReplay",
+        "suspendReplay",
         "undeclare",
         "updateDatabase",
     ];

@@ -1,13 +1,18 @@
-//! `spice replay`: rebuilds projections beside the live ones and swaps them in, here when nothing
-//! else runs on the data directory, else in the process that does.
+//! `spice replay`: requests that projections are rebuilt beside the live ones, and waits until they
+//! are live. The workers here carry it out when nothing else runs on the data directory, else those
+//! of the process that does.
 
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::{Args, Parser};
-use spice_core::{id::StreamId, port::sink::SinkRole};
+use spice_core::{
+    id::StreamId,
+    port::StoreResult,
+    replay::{Replay, ReplayFault, ReplayId},
+};
 use spice_node::{
-    replay::{self, Replayed, abandon, create_shadow, drop_old, replay},
+    replay::{self, cancel, catch_up, drop_old, wait_finished},
     stores::{Access, Stores},
     verify::Projection,
     work::{Upkeep, WorkSettings},
@@ -45,8 +50,8 @@ pub(crate) struct Options {
     abandon: bool,
 }
 
-/// The projections of logs that are left to rebuild.
-type Left = Vec<(StreamId, Vec<Projection>)>;
+/// The logs that are left to rebuild, with the replays that were requested.
+type Left = Vec<(StreamId, Vec<(Projection, Option<ReplayId>)>)>;
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let mut stores = options.stores.open(Access::OwnOrShare).await?;
@@ -69,8 +74,9 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::from(u8::from(!done)));
     }
+    let wanted: Vec<_> = targets.iter().map(|target| (*target, None)).collect();
     let streams = streams.into_iter();
-    let mut left = streams.map(|stream| (stream, targets.clone())).collect();
+    let mut left = streams.map(|stream| (stream, wanted.clone())).collect();
     while !rebuild(&stores, &mut left, &mut done).await? {
         output::line("that process has ended; this one goes on")?;
         drop(stores);
@@ -102,10 +108,7 @@ async fn clean_up(
         let (dropped, what) = if old {
             (drop_old(sources, hints, *target, stream).await?, "old")
         } else {
-            (
-                abandon(sources, hints, *target, stream).await?,
-                "unfinished",
-            )
+            (cancel(stores, stream, *target).await?, "unfinished")
         };
         let name = target.as_str();
         output::line(format!("{stream}: dropped {dropped} {what} {name} sink(s)"))?;
@@ -116,70 +119,53 @@ async fn clean_up(
 /// Rebuilds projections of logs, all at the same time. `done` becomes false if one is not live then.
 /// Returns whether nothing is left: another process that does the work may end before.
 async fn rebuild(stores: &Stores, left: &mut Left, done: &mut bool) -> anyhow::Result<bool> {
-    for (stream, targets) in &*left {
-        for target in targets {
-            let sinks = stores.sources().sinks(*target);
-            create_shadow(sinks, &*stores.hints, stream).await?;
+    for (stream, targets) in left.iter_mut() {
+        for (target, id) in targets.iter_mut().filter(|(_, id)| id.is_none()) {
+            *id = Some(replay::request(stores, stream, *target).await?);
         }
     }
     if !stores.is_owner() {
         output::line("another process owns the log and rebuilds; this one shows the progress")?;
         return tokio::select! {
-            replaced = replace(stores, left, done) => replaced.map(|()| true),
+            replaced = wait(stores, left, done) => replaced.map(|()| true),
             gone = stores.wait_unowned() => Ok(gone.map(|()| false)?),
         };
     }
     let upkeep = Upkeep::start(stores, work_settings()?);
-    replace(stores, left, done).await?;
+    wait(stores, left, done).await?;
     upkeep.end().await;
     Ok(true)
 }
 
-/// Waits until the shadows are full and makes them live, one after the other.
-async fn replace(stores: &Stores, left: &mut Left, done: &mut bool) -> anyhow::Result<()> {
-    for (stream, targets) in left {
-        if targets.is_empty() {
-            continue;
+/// Waits until the replays are finished, and says what has become of them.
+async fn wait(stores: &Stores, left: &mut Left, done: &mut bool) -> anyhow::Result<()> {
+    while let Some((stream, targets)) = left.first() {
+        let ids: Vec<ReplayId> = targets.iter().filter_map(|(_, id)| *id).collect();
+        let ended = follow(stores, stream, ids.len(), |progress| {
+            wait_finished(stores, stream, &ids, progress)
+        });
+        for ((target, _), replay) in targets.iter().zip(ended.await?) {
+            *done &= report(stream, *target, replay.as_ref())?;
         }
-        for target in follow(stores, targets, stream, SinkRole::Shadow).await? {
-            *done &= report(stream, target, Replayed::Abandoned)?;
-            targets.retain(|other| *other != target);
-        }
-        while let Some(target) = targets.first() {
-            *done &= swap(stores, *target, stream).await?;
-            targets.remove(0);
-        }
+        left.remove(0);
     }
     Ok(())
 }
 
-/// Compares a shadow with the log and makes it live; whether it is.
-async fn swap(stores: &Stores, target: Projection, stream: &StreamId) -> anyhow::Result<bool> {
-    let replayed = Box::pin(replay(stores.sources(), &*stores.hints, target, stream)).await?;
-    report(stream, target, replayed)
-}
-
-/// Says what has become of a shadow; returns whether it is live.
-fn report(stream: &StreamId, target: Projection, replayed: Replayed) -> anyhow::Result<bool> {
+/// Says what has become of a replay; returns whether its projection is live.
+fn report(stream: &StreamId, target: Projection, replay: Option<&Replay>) -> anyhow::Result<bool> {
     let name = target.as_str();
-    let is_live = matches!(replayed, Replayed::Swapped);
-    let what = match replayed {
-        Replayed::Swapped => {
+    let is_live = replay.is_some_and(|it| it.targets.iter().all(|target| target.is_live));
+    let failure = replay.and_then(|replay| replay.failure.as_ref());
+    let what = match failure {
+        _ if is_live => {
             "matches the log and is live now; `spice replay --drop-old` drops the old one"
                 .to_owned()
         }
-        Replayed::Differs(report) => format!(
-            "not replaced: {} entities differ from the log",
-            report.surprises().count()
-        ),
-        Replayed::Refuses(positions) => format!(
-            "not replaced: it refuses {} event(s) that the live one has, the first at position {}",
-            positions.len(),
-            positions[0]
-        ),
-        Replayed::Abandoned => {
-            "not replaced: the shadow was abandoned by another process".to_owned()
+        Some(failure) if failure.code != ReplayFault::ShadowDropped => {
+            format!("not replaced: {}", failure.message)
         }
+        Some(_) | None => "not replaced: the shadow was abandoned by another process".to_owned(),
     };
     output::line(format!("{stream}: {name} {what}"))?;
     Ok(is_live)
@@ -211,25 +197,33 @@ pub(crate) fn work_settings() -> anyhow::Result<WorkSettings> {
     environment.knobs.work()
 }
 
-/// Shows how sinks of a role catch up with the log, and waits until they have. Returns the projections
-/// whose sink another process has dropped.
-pub(crate) async fn follow(
-    stores: &Stores,
-    targets: &[Projection],
-    stream: &StreamId,
-    role: SinkRole,
-) -> anyhow::Result<Vec<Projection>> {
+/// Brings the live projections of a log up to date, and shows the progress.
+pub(crate) async fn follow_live(stores: &Stores, stream: &StreamId) -> anyhow::Result<()> {
     let end = stores.log.end(stream).await?;
-    let bar = indicatif::ProgressBar::new(end.0 * targets.len() as u64);
+    let count = Projection::ALL.len();
+    follow(stores, stream, count, |progress| {
+        catch_up(stores, stream, end, progress)
+    })
+    .await
+}
+
+/// Shows how so many sinks catch up with a log while something is done.
+async fn follow<T, F: Future<Output = StoreResult<T>>>(
+    stores: &Stores,
+    stream: &StreamId,
+    sinks: usize,
+    work: impl FnOnce(Box<dyn Fn(u64) + Send + Sync>) -> F,
+) -> anyhow::Result<T> {
+    let end = stores.log.end(stream).await?;
+    let bar = indicatif::ProgressBar::new(end.0 * sinks as u64);
     let template = "{prefix} [{bar:30}] {pos}/{len} events, {per_sec}, {eta}";
     if let Ok(style) = indicatif::ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
     bar.set_prefix(stream.to_string());
     let started = Instant::now();
-    let wanted = (targets, role);
-    let dropped =
-        replay::follow(stores, wanted, stream, end, |done| bar.set_position(done)).await?;
+    let shown = bar.clone();
+    let done = work(Box::new(move |position| shown.set_position(position))).await?;
     bar.finish_and_clear();
     let seconds = started.elapsed().as_secs_f64();
     #[allow(clippy::cast_precision_loss)]
@@ -237,5 +231,5 @@ pub(crate) async fn follow(
     output::line(format!(
         "{stream}: {end} events in {seconds:.2} s ({rate:.0}/s)"
     ))?;
-    Ok(dropped)
+    Ok(done)
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use spice_core::{
     id::{LogPosition, StreamId},
-    port::{graph::Entity, sink::SinkRole},
+    port::graph::Entity,
 };
 use spice_node::{
     stores::{Access, Stores},
@@ -17,7 +17,7 @@ use spice_node::{
 
 use crate::{
     output::{self, Format, cell},
-    replay::{follow, streams, work_settings},
+    replay::{follow_live, streams, work_settings},
     settings::{Output, StorePlaces},
 };
 
@@ -73,7 +73,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
 async fn check(stores: &Stores, stream: &StreamId, repair: bool) -> anyhow::Result<Value> {
     let end = stores.log.end(stream).await?;
     if stores.is_owner() {
-        follow(stores, &Projection::ALL, stream, SinkRole::Live).await?;
+        follow_live(stores, stream).await?;
     } else {
         wait_for_projections(stores, stream, end).await?;
     }

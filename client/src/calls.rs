@@ -114,6 +114,14 @@ calls! {
     GET_DEAD_LETTER = GET "/api/v1/dead-letters/{db}/{handler}/{position}";
     RETRY_DEAD_LETTER = POST "/api/v1/dead-letters/{db}/{handler}/{position}/retry";
     DISCARD_DEAD_LETTER = POST "/api/v1/dead-letters/{db}/{handler}/{position}/discard";
+    START_REPLAY = POST "/api/v1/databases/{db}/replays";
+    LIST_REPLAYS = GET "/api/v1/databases/{db}/replays";
+    GET_REPLAY = GET "/api/v1/databases/{db}/replays/{task_id}";
+    GET_REPLAY_RESULT = GET "/api/v1/databases/{db}/replays/{task_id}/result";
+    APPROVE_REPLAY = POST "/api/v1/databases/{db}/replays/{task_id}/approve";
+    CANCEL_REPLAY = POST "/api/v1/databases/{db}/replays/{task_id}/cancel";
+    SUSPEND_REPLAY = POST "/api/v1/databases/{db}/replays/{task_id}/suspend";
+    RESUME_REPLAY = POST "/api/v1/databases/{db}/replays/{task_id}/resume";
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ mod instances;
 mod ontology;
 mod options;
 mod pages;
+mod replays;
 mod request;
 mod retry;
 mod versions;
@@ -45,6 +46,7 @@ pub use history::{HistoryPage, Version};
 pub use instances::{BulkAnswer, Change, Instance, InstancePage, OnError, RowError, Select};
 pub use ontology::{ClassList, SchemaFormat};
 pub use options::{Read, Write};
+pub use replays::{NewReplay, Replay, ReplayFailure, ReplayList, ReplayState};
 pub use request::Request;
 pub use retry::Retries;
 pub use versions::{

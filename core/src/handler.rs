@@ -1,8 +1,15 @@
 //! The handlers that count for a command's status, with their names (contract §6). Other handlers
 //! (lineage, a mirror, egress) never change a status.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 /// A projection that every command passes: a store with its own worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 pub enum Projection {
     /// The graph: every version.
     Graph,

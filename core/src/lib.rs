@@ -25,6 +25,7 @@ pub mod owner;
 pub mod port;
 pub mod query;
 pub mod reflect;
+pub mod replay;
 mod schema;
 pub mod time;
 pub mod unicode;

@@ -10,6 +10,7 @@ pub mod hints;
 pub mod installation;
 pub mod log;
 pub mod registry;
+pub mod replays;
 pub mod sink;
 pub mod store;
 

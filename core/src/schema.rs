@@ -9,6 +9,7 @@ use crate::{
     id::{BranchGeneration, CommandId, EventId, LogPosition, Sequence},
     json::Json,
     name::{BranchName, ClassName, DatabaseName, InstanceId, PropertyName},
+    replay::ReplayId,
     time::Timestamp,
 };
 
@@ -44,6 +45,7 @@ schemas! {
     Json => true,
     LogPosition => {"type": "integer", "minimum": 0},
     PropertyName => {"type": "string"},
+    ReplayId => {"type": "string", "format": "uuid"},
     Sequence => {"type": "integer", "minimum": 0},
     Timestamp => {"type": "string", "format": "date-time"},
 }

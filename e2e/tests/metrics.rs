@@ -51,6 +51,22 @@ async fn fill(server: &Embedded, database: &str) {
     answer.unwrap().ok().unwrap();
 }
 
+/// Replays a projection as far as a state.
+async fn replay(server: &Embedded, target: &str, approval: &str, state: &str) {
+    let gateway = server.gateway().unwrap();
+    let path = "/api/v1/databases/other/replays";
+    let body = json!({"targets": [target], "approval": approval});
+    let started = gateway.post_ok(path, &body).await.unwrap();
+    let id = started["data"]["task_id"].as_str().unwrap();
+    let reached = async {
+        let path = format!("{path}/{id}");
+        while gateway.get(&path).await.unwrap()["data"]["state"] != state {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, reached).await.unwrap();
+}
+
 fn with_metrics_listener() -> Options {
     Options {
         arguments: vec!["--metrics-listen=127.0.0.1:0".to_owned()],
@@ -79,6 +95,8 @@ async fn busy() -> Embedded {
         .await;
     assert_eq!(broken.unwrap().status, 503);
     fill(&server, "other").await;
+    replay(&server, "graph", "None", "complete").await;
+    replay(&server, "documents", "Manual", "awaiting_approval").await;
     let refused = gateway
         .post("/api/v1/databases", &json!({"name": "other"}))
         .await;

@@ -105,6 +105,10 @@ table! {
         "How often a worker tried again because a store was away";
     DEAD_LETTERS: Gauge(Gauge) = "spice_dead_letters" {"database", "handler", "sink"}
         "Events that are parked, those that wait behind a parked event included; `sink` is `gone` for a sink that was dropped";
+    REPLAYS: Gauge(Gauge) = "spice_replays" {"database", "state"}
+        "Replays that this process carries out, by state; the workers of their shadows have positions of their own";
+    REPLAYS_ENDED: Counter(Counter) = "spice_replays_ended_total" {"outcome"}
+        "Replays that this process has brought to an end: `complete`, `failed` or `cancelled`";
     LEASES: Gauge(Gauge) = "spice_leases_held" {"worker"}
         "Leases on buckets of logs that this process holds, of 64";
 }

@@ -14,5 +14,6 @@ pub mod log;
 pub mod registry;
 pub mod registry_naive;
 pub mod registry_work;
+pub mod replays;
 pub mod sinks;
 pub mod story;

@@ -142,6 +142,12 @@ macro_rules! registry_suite {
             registry_work::dead_letters_wait_in_order,
             registry_work::retries_are_remembered,
             registry_work::work_is_forgotten_with_its_log,
+            replays::one_unfinished_replay_changes_a_projection,
+            replays::one_of_several_racing_replays_starts,
+            replays::a_change_needs_the_newest_revision,
+            replays::replays_are_listed_newest_first,
+            replays::only_the_newest_finished_replays_are_kept,
+            replays::replays_are_forgotten_with_their_log,
         );
     };
 }

@@ -3,10 +3,12 @@
 
 mod keeper;
 mod metrics;
+mod replays;
 mod rest;
 mod run;
 mod shared;
 mod sinks;
+mod tally;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,7 +27,7 @@ use tokio_util::{
 };
 
 pub use self::shared::{Ports, Role, WorkersConfig};
-use self::{keeper::Keeper, metrics::Report, shared::Shared};
+use self::{keeper::Keeper, metrics::Report, shared::Shared, tally::Tally};
 pub use crate::share::LeaseConfig;
 use crate::status::WorkerStatus;
 
@@ -46,6 +48,7 @@ impl Workers {
             tracker: TaskTracker::new(),
             tasks: Mutex::new(BTreeMap::new()),
             leases: Mutex::new(BTreeMap::new()),
+            replays: Tally::default(),
         });
         let (sender, streams) = watch::channel(BTreeSet::new());
         for role in shared.config.roles.clone() {

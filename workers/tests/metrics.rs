@@ -16,11 +16,12 @@ use serde_json::json;
 use spice_core::{
     id::{LogPosition, StreamId},
     port::{clock::Clock, log::Log, sink::Sinks},
+    replay::ReplayState,
 };
 use spice_store_local::LocalHints;
 use spice_telemetry::render;
 use spice_workers::{
-    replay::{Replayed, drop_old, replay},
+    replay::drop_old,
     status::WorkerState,
     supervisor::{Role, Workers, WorkersConfig},
     verify::Projection,
@@ -53,7 +54,7 @@ async fn until(world: &World, workers: &Workers, role: Role, met: impl Fn(&Worke
 /// Waits until there is nothing to do.
 async fn rest(world: &World, workers: &Workers) {
     let end = world.log.end(world.stream()).await.unwrap();
-    for role in Role::ALL {
+    for role in Role::FEEDERS {
         loop {
             until(world, workers, role, |state| *state == WorkerState::Resting).await;
             let status = workers.status(world.stream(), role).unwrap();
@@ -128,7 +129,7 @@ async fn every_worker_reports_how_far_it_is_until_its_database_is_gone() {
     within(filled).await;
 
     world.story.seal();
-    for role in Role::ALL {
+    for role in Role::FEEDERS {
         until(&world, &workers, role, |state| *state == WorkerState::Ended).await;
     }
     let gone = async {
@@ -178,7 +179,7 @@ async fn a_worker_that_misses_a_hint_reports_its_lag() {
                 .iter()
                 .filter(|((stream, _), _)| *stream == quiet.stream);
             let resting = of_quiet.filter(|(_, status)| status.state == WorkerState::Resting);
-            if resting.count() == Role::ALL.len() {
+            if resting.count() == Role::FEEDERS.len() {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -201,7 +202,7 @@ async fn a_deleted_database_is_not_reported_after_a_restart() {
     world.story.seal();
     for _ in 0..2 {
         let workers = Workers::start(world.ports(), WorkersConfig::default());
-        for role in Role::ALL {
+        for role in Role::FEEDERS {
             until(&world, &workers, role, |state| *state == WorkerState::Ended).await;
         }
         let text = scrape(&workers).await;
@@ -237,8 +238,8 @@ async fn sinks_are_reported_by_their_role_of_now_until_they_are_dropped() {
             .await;
         };
         shown(&["live"]).await;
-        let replayed = within(replay(sources, &world.hints, projection, stream)).await;
-        assert!(matches!(replayed.unwrap(), Replayed::Swapped));
+        let replay = within(world.replay(projection)).await;
+        assert_eq!(replay.state, ReplayState::Complete);
         shown(&["live", "old"]).await;
         let dropped = drop_old(sources, &world.hints, projection, stream).await;
         assert_eq!(dropped.unwrap(), 1);

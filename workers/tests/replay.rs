@@ -25,16 +25,17 @@ use spice_core::{
         registry::WorkerRegistry,
         sink::{SinkRole, Sinks},
     },
+    replay::{ReplayFault, ReplayState},
 };
 use spice_store_local::LocalHints;
 use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
 use spice_workers::{
-    replay::{Replayed, abandon, drop_old, replay, wait_caught_up},
+    replay::{abandon, drop_old, wait_caught_up},
     status::WorkerState,
-    supervisor::{Role, Workers, WorkersConfig},
+    supervisor::{Role, Workers},
     verify::{Projection, verify},
 };
-use support::{World, entity, within};
+use support::{World, entity, feeders, within};
 
 const MANY: u64 = 300;
 
@@ -47,14 +48,9 @@ async fn roles(world: &World, projection: Projection) -> Vec<SinkRole> {
 /// Replays both projections, beside workers that run.
 async fn replay_all(world: &World) {
     for projection in Projection::ALL {
-        let replayed = within(replay(
-            world.sources(),
-            &world.hints,
-            projection,
-            world.stream(),
-        ))
-        .await;
-        assert!(matches!(replayed.unwrap(), Replayed::Swapped));
+        let replay = within(world.replay(projection)).await;
+        assert_eq!(replay.state, ReplayState::Complete);
+        assert_eq!(replay.digests_match, Some(true));
     }
 }
 
@@ -83,7 +79,7 @@ impl Hints for LosesTheFirst {
 async fn a_replay_whose_first_request_is_lost_requests_again() {
     let world = World::new();
     world.story.tell();
-    let mut config = WorkersConfig::default();
+    let mut config = feeders();
     config.engine.look_again = Duration::from_hours(24);
     let workers = Workers::start(world.ports(), config);
     let stream = world.stream();
@@ -104,8 +100,13 @@ async fn a_replay_whose_first_request_is_lost_requests_again() {
         hints: world.hints.clone(),
         lost: AtomicBool::new(false),
     };
-    let replayed = within(replay(world.sources(), &hints, Projection::Graph, stream)).await;
-    assert!(matches!(replayed.unwrap(), Replayed::Swapped));
+    // The request itself gives a hint, too, when the replay creates its shadow.
+    let id = world.request_replay(Projection::Graph).await;
+    let mut graph = workers.status(stream, Role::Graph).unwrap();
+    let rests = graph.wait_for(|status| status.state == WorkerState::Resting);
+    within(rests).await.unwrap();
+    let replay = within(world.carry_out(id, &hints)).await;
+    assert_eq!(replay.state, ReplayState::Complete);
     within(workers.shutdown()).await;
 }
 
@@ -174,7 +175,7 @@ async fn a_continuous_reader_sees_no_missing_and_no_wrong_answer() {
         world.story.put(&format!("p{number}"), json!({"n": number}));
     }
     world.story.put("hot", json!({"n": 0}));
-    let workers = Workers::start(world.ports(), WorkersConfig::default());
+    let workers = Workers::start(world.ports(), feeders());
     for handler in [world.graph_handler(), world.documents_handler()] {
         world.wait_for(&handler).await;
     }
@@ -217,7 +218,7 @@ async fn a_continuous_reader_sees_no_missing_and_no_wrong_answer() {
 async fn a_stopped_replay_continues_or_is_dropped() {
     let world = World::new();
     world.story.tell();
-    let workers = Workers::start(world.ports(), WorkersConfig::default());
+    let workers = Workers::start(world.ports(), feeders());
     for handler in [world.graph_handler(), world.documents_handler()] {
         world.wait_for(&handler).await;
     }
@@ -234,22 +235,20 @@ async fn a_stopped_replay_continues_or_is_dropped() {
             Duration::from_millis(1),
             Duration::from_mins(1),
         ] {
-            let stopped = replay(world.sources(), &world.hints, projection, stream);
+            let stopped = world.replay(projection);
             let stopped = tokio::time::timeout(time, stopped).await;
             if count == 1 && stopped.is_err() {
-                assert_eq!(
-                    abandon(world.sources(), &world.hints, projection, stream)
-                        .await
-                        .unwrap(),
-                    1
-                );
+                let dropped = abandon(world.sources(), &world.hints, projection, stream).await;
+                let replay = within(world.replay(projection)).await;
+                let fault = replay.failure.map(|failure| failure.code);
+                // Stopped before anything was done, it creates its shadow now.
+                let expected = (dropped.unwrap() > 0).then_some(ReplayFault::ShadowDropped);
+                assert_eq!(fault, expected, "{:?}", replay.state);
             }
             assert_eq!(world.versions().await, versions);
             assert_eq!(world.shelf().await, shelf);
         }
-        within(replay(world.sources(), &world.hints, projection, stream))
-            .await
-            .unwrap();
+        within(world.replay(projection)).await;
         assert!(
             drop_old(world.sources(), &world.hints, projection, stream)
                 .await
@@ -270,14 +269,15 @@ async fn a_replay_says_that_its_shadow_was_abandoned() {
     world.story.tell();
     let (sources, stream) = (world.sources(), world.stream());
     // No worker fills the shadow: the replay waits.
-    let waiting = replay(sources, &world.hints, Projection::Graph, stream);
+    let waiting = world.replay(Projection::Graph);
     let abandoning = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         abandon(sources, &world.hints, Projection::Graph, stream).await
     };
-    let (replayed, dropped) = within(futures::future::join(waiting, abandoning)).await;
+    let (replay, dropped) = within(futures::future::join(waiting, abandoning)).await;
     assert_eq!(dropped.unwrap(), 1);
-    assert!(matches!(replayed.unwrap(), Replayed::Abandoned));
+    assert_eq!(replay.state, ReplayState::Failed);
+    assert_eq!(replay.failure.unwrap().code, ReplayFault::ShadowDropped);
 }
 
 #[tokio::test(start_paused = true)]
@@ -305,17 +305,19 @@ async fn a_shadow_that_differs_from_the_log_is_not_swapped_in() {
         .graph
         .remove(stream, &shadow, BranchGeneration::MAIN, &lost);
     removed.await.unwrap();
-    let replayed = within(replay(
-        world.sources(),
-        &world.hints,
-        Projection::Graph,
-        stream,
-    ))
-    .await;
-    let Replayed::Differs(report) = replayed.unwrap() else {
-        panic!("it was swapped in");
-    };
-    assert_eq!(report.surprises().count(), 2);
+    let replay = within(world.replay(Projection::Graph)).await;
+    assert_eq!(replay.state, ReplayState::Failed);
+    let failure = replay.failure.as_ref().unwrap();
+    assert_eq!(failure.code, ReplayFault::ProjectionDiffers);
+    assert_eq!(replay.count_differences(), Some(2));
+    assert_eq!(replay.digests_match, Some(false));
+    let mut found: Vec<_> = replay
+        .findings
+        .iter()
+        .map(|it| (&*it.entity, &*it.kind))
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, [("Part/p1", "missing"), ("Part/p2", "missing")]);
     assert_eq!(world.graph.sinks(stream).await.unwrap(), [before]);
     running.stop().await;
 }
@@ -333,19 +335,14 @@ async fn a_shadow_that_refuses_events_of_the_live_sink_is_not_swapped_in() {
     let mut job = world.job(&*handler, world.lease(&*handler, "one"));
     job.sink = shadow;
     let running = world.start_job(&handler, job);
-    let replayed = within(replay(
-        world.sources(),
-        &world.hints,
-        Projection::Graph,
-        stream,
-    ))
-    .await;
-    let Replayed::Refuses(positions) = replayed.unwrap() else {
-        panic!("it was swapped in");
-    };
-    assert_eq!(
-        positions.iter().map(|it| it.0).collect::<Vec<_>>(),
-        [poison]
+    let replay = within(world.replay(Projection::Graph)).await;
+    assert_eq!(replay.state, ReplayState::Failed);
+    let failure = replay.failure.unwrap();
+    assert_eq!(failure.code, ReplayFault::EventsRefused);
+    assert!(
+        failure.message.ends_with(&format!("at position {poison}")),
+        "{}",
+        failure.message
     );
     assert_eq!(world.graph_sequence("a").await, Some(1));
     assert!(world.registry.dead_letters(None).await.unwrap().is_empty());

@@ -7,21 +7,21 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
 use spice_core::{
-    id::LogPosition,
     port::{
         graph::Graph,
         log::Log,
         registry::WorkerRegistry,
         sink::{SinkRole, Sinks},
     },
+    replay::{ReplayFault, ReplayState},
 };
 use spice_workers::{
-    replay::{Replayed, replay, wait_caught_up},
+    replay::wait_caught_up,
     status::WorkerState,
-    supervisor::{Role, Workers, WorkersConfig},
+    supervisor::{Role, Workers},
     verify::Projection,
 };
-use support::{FaultyHandler, World, within};
+use support::{FaultyHandler, World, feeders, within};
 
 /// Fills a shadow of the graph with a handler, and ends its engine.
 async fn fill_shadow(world: &World, handler: &Arc<FaultyHandler>) -> String {
@@ -56,7 +56,7 @@ async fn the_farthest_position_follows_a_swap_before_the_record_of_a_batch() {
     let shadow = fill_shadow(&world, &world.graph_handler()).await;
     assert!(world.graph.swap(stream, &shadow).await.unwrap());
 
-    let workers = Workers::start(world.ports(), WorkersConfig::default());
+    let workers = Workers::start(world.ports(), feeders());
     let worker = Projection::Graph.worker();
     let confirmed = async {
         loop {
@@ -89,11 +89,14 @@ async fn what_a_former_live_sink_has_parked_hides_no_refusal_of_a_shadow() {
         2,
         "of the former live sink, and of the shadow"
     );
-    let replayed = replay(world.sources(), &world.hints, Projection::Graph, stream);
-    let Replayed::Refuses(positions) = within(replayed).await.unwrap() else {
-        panic!("{shadow} was swapped in");
-    };
-    assert_eq!(positions, [LogPosition(poison)]);
+    let replay = within(world.replay(Projection::Graph)).await;
+    let failure = replay.failure.expect("it was swapped in");
+    assert_eq!(failure.code, ReplayFault::EventsRefused, "{shadow}");
+    assert!(
+        failure.message.ends_with(&format!("at position {poison}")),
+        "{}",
+        failure.message
+    );
     assert_eq!(world.graph_sequence("a").await, Some(1));
 }
 
@@ -104,9 +107,9 @@ async fn a_log_that_was_sealed_meanwhile_is_replayed_and_its_retries_are_carried
     let refusing = world.graph_handler();
     refusing.with(|faults| faults.refuse.insert(poison));
     world.run_through(&refusing).await;
-    let workers = Workers::start(world.ports(), WorkersConfig::default());
+    let workers = Workers::start(world.ports(), feeders());
     world.story.seal();
-    for role in Role::ALL {
+    for role in Role::FEEDERS {
         let mut status = loop {
             if let Some(status) = workers.status(world.stream(), role) {
                 break status;
@@ -124,9 +127,8 @@ async fn a_log_that_was_sealed_meanwhile_is_replayed_and_its_retries_are_carried
     assert_eq!(world.graph_sequence("a").await, Some(1));
 
     for projection in Projection::ALL {
-        let replayed = replay(world.sources(), &world.hints, projection, world.stream());
-        let replayed = within(replayed).await.unwrap();
-        assert!(matches!(replayed, Replayed::Swapped), "{replayed:?}");
+        let replay = within(world.replay(projection)).await;
+        assert_eq!(replay.state, ReplayState::Complete);
         let sinks = world.sources().sinks(projection).sinks(world.stream());
         let roles: Vec<SinkRole> = sinks.await.unwrap().iter().map(|sink| sink.role).collect();
         assert_eq!(roles, [SinkRole::Live, SinkRole::Old]);

@@ -103,7 +103,7 @@ async fn logs_are_found_and_projected_end_to_end() {
 
     within(workers.shutdown()).await;
     let buckets: Vec<Bucket> = Bucket::all().collect();
-    for role in Role::ALL {
+    for role in Role::FEEDERS {
         let taken = world
             .registry
             .acquire(role.as_str(), &buckets, "another", LEASE);
@@ -118,12 +118,12 @@ async fn a_log_whose_sinks_are_at_its_end_has_no_task() {
     world.story.tell();
     let workers = Workers::start(world.ports(), workers_config("one"));
     wait_settled(&world, &world.story).await;
-    for role in Role::ALL {
+    for role in Role::FEEDERS {
         until(&workers, world.stream(), role, WorkerState::Resting).await;
     }
     world.story.put("a", json!({"n": 1}));
     wait_settled(&world, &world.story).await;
-    for role in Role::ALL {
+    for role in Role::FEEDERS {
         until(&workers, world.stream(), role, WorkerState::Resting).await;
     }
     // A request by a person counts as work.
@@ -266,7 +266,7 @@ async fn a_sealed_log_ends_its_tasks_and_no_others() {
     let workers = Workers::start(world.ports(), workers_config("one"));
     wait_settled(&world, &world.story).await;
     world.story.seal();
-    for role in Role::ALL {
+    for role in Role::FEEDERS {
         until(&workers, world.stream(), role, WorkerState::Ended).await;
     }
     second.put("x", json!({"n": 1}));
@@ -349,7 +349,7 @@ async fn a_log_that_differs_from_any_sinks_anchor_is_not_projected() {
         }
         world.registry = World::new().registry;
         let workers = Workers::start(world.ports(), workers_config("one"));
-        for role in Role::ALL {
+        for role in Role::FEEDERS {
             let mut status = status(&workers, world.stream(), role).await;
             let refused = status.wait_for(|it| {
                 matches!(&it.state, WorkerState::Damaged { reason: why, .. } if why.contains(reason))

@@ -3,6 +3,7 @@
 pub(crate) mod class;
 mod complaint;
 pub(crate) mod declare;
+pub(crate) mod replay;
 
 use std::fmt;
 

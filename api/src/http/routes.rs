@@ -13,6 +13,8 @@ mod mount;
 mod ontology;
 mod ontology_tools;
 mod probes;
+mod replays;
+mod tasks;
 mod versions;
 
 use std::sync::Arc;
@@ -58,6 +60,8 @@ pub(crate) fn list_subjects(surface: Surface) -> Vec<Subject> {
         commands::list_calls(),
         graph::list_calls(),
         dead_letters::list_calls(),
+        replays::list_calls(),
+        tasks::list_calls(),
         probes::list_calls(),
     ];
     for subject in &mut subjects {

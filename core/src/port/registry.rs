@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::StoreResult;
+use super::{StoreResult, replays::Replays};
 use crate::{
     bucket::Bucket,
     chain::Anchor,
@@ -337,9 +337,9 @@ pub struct WorkRecord {
     pub at: Timestamp,
 }
 
-/// The workers' state: leases, fences, positions, processed events, dead letters.
+/// The workers' state: leases, fences, positions, processed events, dead letters, replays.
 #[async_trait]
-pub trait WorkerRegistry: Anchors {
+pub trait WorkerRegistry: Anchors + Replays {
     /// Announces that `owner` works as `worker`, for `ttl` from now. Returns all announced owners,
     /// in order.
     async fn join(&self, worker: &str, owner: &str, ttl: Duration) -> StoreResult<Vec<String>>;
@@ -422,6 +422,6 @@ pub trait WorkerRegistry: Anchors {
     ) -> StoreResult<()>;
 
     /// Forgets everything that the workers recorded about a log: positions, outcomes, dead letters,
-    /// retries.
+    /// retries, replays.
     async fn forget_work(&self, stream: &StreamId) -> StoreResult<()>;
 }

@@ -24,11 +24,13 @@ pub enum Role {
     Graph,
     /// From bus to documents.
     Projection,
+    /// Carries out replays.
+    Replay,
 }
 
 impl Role {
-    /// Every role.
-    pub const ALL: [Self; 4] = [Self::Api, Self::Relay, Self::Graph, Self::Projection];
+    /// The roles of a run without replays.
+    pub const USUAL: [Self; 4] = [Self::Api, Self::Relay, Self::Graph, Self::Projection];
 }
 
 /// One running program of a role; most roles run once.

@@ -73,7 +73,7 @@ impl Default for Setup {
         Self {
             guards: Guards::default(),
             plan: Vec::new(),
-            nodes: Role::ALL
+            nodes: Role::USUAL
                 .iter()
                 .map(|role| Node {
                     role: *role,
@@ -240,6 +240,7 @@ impl World {
             roles: vec![match node.role {
                 Role::Graph => supervisor::Role::Graph,
                 Role::Projection => supervisor::Role::Projection,
+                Role::Replay => supervisor::Role::Replay,
                 Role::Api | Role::Relay => supervisor::Role::Relay,
             }],
             engine: EngineConfig {

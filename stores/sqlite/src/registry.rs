@@ -5,6 +5,7 @@ mod leases;
 mod letters;
 mod model;
 mod processed;
+mod replays;
 mod work;
 
 use std::{sync::Arc, time::Duration};
@@ -38,7 +39,7 @@ use super::{
 static SCHEMA: Schema = Schema {
     store: Store::Registry,
     application: 0x5350_0001,
-    version: 7,
+    version: 8,
     tables: &[
         streams::TABLES,
         scopes::TABLES,

@@ -16,7 +16,9 @@ use spice_core::{
             LogDirectory, LookedUp, Lookup, Processing, WorkKey, WorkRecord, WorkerRegistry,
             WriteModel,
         },
+        replays::{Replays, Start},
     },
+    replay::{Replay, ReplayId},
 };
 
 use super::{Call, Double, Hook, Port, Reach, forward};
@@ -156,6 +158,35 @@ impl<S: Reach<Store: WriteModel>, H: Hook> WriteModel for Double<S, H> {
 
     async fn forget(&self, stream: &StreamId) -> StoreResult<()> {
         forward!(self, model("forget").of(stream), forget(stream))
+    }
+}
+
+#[async_trait]
+impl<S: Reach<Store: Replays>, H: Hook> Replays for Double<S, H> {
+    async fn start_replay(&self, replay: &Replay) -> StoreResult<Start> {
+        let call = work("start_replay").of(&replay.stream);
+        forward!(self, call, start_replay(replay))
+    }
+
+    async fn change_replay(&self, replay: &Replay) -> StoreResult<bool> {
+        let call = work("change_replay").of(&replay.stream);
+        forward!(self, call, change_replay(replay))
+    }
+
+    async fn replay(&self, id: ReplayId) -> StoreResult<Option<Replay>> {
+        forward!(self, work("replay"), replay(id))
+    }
+
+    async fn replays(&self, stream: Option<&StreamId>) -> StoreResult<Vec<Replay>> {
+        let call = Call {
+            stream,
+            ..work("replays")
+        };
+        forward!(self, call, replays(stream))
+    }
+
+    async fn open_replays(&self, stream: &StreamId) -> StoreResult<Vec<Replay>> {
+        forward!(self, work("open_replays").of(stream), open_replays(stream))
     }
 }
 

@@ -66,6 +66,7 @@ impl Source for Report {
         report_states(scrape, &places);
         self.report_lags(scrape, &places).await;
         self.report_letters(scrape, &places).await;
+        self.0.replays.report(scrape);
         let leases = scrape.sample(&table::LEASES);
         for (role, held) in self.0.leases() {
             leases.with([role.as_str().into()]).set(to_f64(held));

@@ -13,12 +13,18 @@ use spice_core::{
     },
 };
 
-use super::shared::{Role, Shared, Task};
+use super::{
+    replays::{list_fed, until_replay},
+    shared::{Role, Shared, Task},
+};
 use crate::engine::{Handler, is_finished};
 
 /// Returns when a log has work for a role. Hints wake it; it also checks from time to time, in case
 /// a sink, the registry or a hint was lost.
 pub(super) async fn until_work(shared: &Shared, role: Role, stream: &StreamId, task: &Task) {
+    if role == Role::Replay {
+        return until_replay(shared, stream).await;
+    }
     let mut signs = Signs::new(shared, stream);
     let backoff = shared.backoff(&format!("rest/{}/{stream}", role.as_str()));
     let handler = shared.handler(role);
@@ -109,7 +115,7 @@ async fn done_by(
 ) -> StoreResult<Option<LogPosition>> {
     let registry = &shared.ports.registry;
     let end = shared.ports.log.end(stream).await?;
-    for sink in sinks {
+    for sink in &list_fed(shared, handler.projection(), stream, sinks.to_vec()).await? {
         let key = WorkKey::new(handler.projection(), stream, &sink.generation);
         if sink.position != end || registry.recorded_position(&key).await? != end {
             return Ok(None);

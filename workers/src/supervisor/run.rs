@@ -8,6 +8,7 @@ use spice_core::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    replays::run_replays,
     shared::{Role, Shared, Task},
     sinks::Engines,
 };
@@ -16,7 +17,7 @@ use crate::{
     relay::Relay,
 };
 
-/// Runs the relay or the engines of a log while there is work.
+/// Runs the relay, the engines or the replays of a log while there is work.
 pub(super) async fn run_once(
     shared: &Shared,
     stream: &StreamId,
@@ -24,6 +25,9 @@ pub(super) async fn run_once(
     task: &Task,
     (lease, token): (&Lease, &CancellationToken),
 ) -> Result<End, StoreError> {
+    if role == Role::Replay {
+        return run_replays(shared, stream, token).await;
+    }
     let patience = Patience {
         reporter: task.reporter.clone(),
         token: token.clone(),

@@ -31,6 +31,7 @@ use spice_core::{
 use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use super::tally::Tally;
 use crate::{
     audit::check_sink,
     engine::{End, EngineConfig, Handler},
@@ -74,11 +75,16 @@ pub enum Role {
     Graph,
     /// From bus to documents.
     Projection,
+    /// Carries out replays.
+    Replay,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 3] = [Self::Relay, Self::Graph, Self::Projection];
+    pub const ALL: [Self; 4] = [Self::Relay, Self::Graph, Self::Projection, Self::Replay];
+
+    /// The roles that bring envelopes from the log to the sinks, each with a status.
+    pub const FEEDERS: [Self; 3] = [Self::Relay, Self::Graph, Self::Projection];
 
     /// The role's name; for a worker, the worker's.
     pub fn as_str(self) -> &'static str {
@@ -86,13 +92,14 @@ impl Role {
             Self::Relay => "relay",
             Self::Graph => Projection::Graph.worker(),
             Self::Projection => Projection::Documents.worker(),
+            Self::Replay => "replay",
         }
     }
 
     /// The projection that the role feeds.
     pub(super) fn projection(self) -> Option<Projection> {
         match self {
-            Self::Relay => None,
+            Self::Relay | Self::Replay => None,
             Self::Graph => Some(Projection::Graph),
             Self::Projection => Some(Projection::Documents),
         }
@@ -138,6 +145,8 @@ pub(super) struct Shared {
     pub(super) tasks: Mutex<BTreeMap<(StreamId, Role), Task>>,
     /// How many leases each role holds.
     pub(super) leases: Mutex<BTreeMap<Role, u64>>,
+    /// The replays that it carries out.
+    pub(super) replays: Tally,
 }
 
 /// The name of the live sink in metrics.
@@ -226,7 +235,7 @@ impl Shared {
 
     pub(super) fn handler(&self, role: Role) -> Option<Arc<dyn Handler>> {
         match role {
-            Role::Relay => None,
+            Role::Relay | Role::Replay => None,
             Role::Graph => Some(Arc::new(GraphWorker::new(Arc::clone(&self.ports.graph)))),
             Role::Projection => Some(Arc::new(ProjectionWorker::new(
                 Arc::clone(&self.ports.documents),
@@ -241,15 +250,19 @@ impl Shared {
         Seeded::new(self.config.restart, self.config.engine.seed, salt)
     }
 
-    /// Returns the status of a log in this role; creates it if there is none.
+    /// Returns the status of a log in this role; creates it if there is none. Replays have a state
+    /// of their own.
     pub(super) fn task(&self, stream: &StreamId, role: Role) -> Task {
-        let mut tasks = self.lock();
-        let task = tasks.entry((stream.clone(), role));
-        task.or_insert_with(|| Task {
+        let new = || Task {
             reporter: Reporter::new(Arc::clone(&self.ports.clock)),
             others: Arc::default(),
-        })
-        .clone()
+        };
+        if role == Role::Replay {
+            return new();
+        }
+        let mut tasks = self.lock();
+        let task = tasks.entry((stream.clone(), role));
+        task.or_insert_with(new).clone()
     }
 
     /// Forgets a log that has left this process's share.

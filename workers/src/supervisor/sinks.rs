@@ -2,19 +2,25 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use futures::{StreamExt, stream::FuturesUnordered};
+use futures::{
+    Stream, StreamExt,
+    stream::{FuturesUnordered, unfold},
+};
 use spice_core::{
     error::StoreError,
     id::StreamId,
     port::{
+        StoreResult,
         hints::{Listener, Topic},
         registry::Lease,
         sink::{Sink, SinkRole},
     },
 };
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    replays::list_fed,
     rest::until_work_of,
     shared::{Shared, Task},
 };
@@ -41,11 +47,10 @@ impl Engines<'_> {
         let mut known: BTreeMap<String, CancellationToken> = BTreeMap::new();
         let (mut working, mut resting) = (FuturesUnordered::new(), FuturesUnordered::new());
         let (mut live, mut sealed) = (None, false);
-        let topic = Topic::Request(self.stream.clone());
-        let mut requests = Listener::new(&*self.shared.ports.hints, topic);
         let Some(mut sinks) = self.sinks().await? else {
             return Ok(End::Stopped);
         };
+        let mut lists = std::pin::pin!(self.lists());
         loop {
             let first = sinks.first().map(|sink| sink.generation.clone());
             if live.is_some() && live != first {
@@ -61,9 +66,9 @@ impl Engines<'_> {
                     working.push(self.feed((sink.clone(), token)));
                 }
             }
-            let look_again = tokio::time::sleep(self.shared.config.engine.look_again);
-            let mut look_again = std::pin::pin!(look_again);
-            loop {
+            // The list and the engines are polled together: one that waits for a store in line must
+            // not stand still while the other waits behind it.
+            let found = loop {
                 tokio::select! {
                     biased;
                     Some((fed, end)) = working.next() => {
@@ -78,12 +83,10 @@ impl Engines<'_> {
                         }
                     }
                     Some(fed) = resting.next() => working.push(self.feed(fed)),
-                    () = requests.wait() => break,
-                    () = &mut look_again => break,
+                    Some(found) = lists.next() => break found,
                 }
-            }
-            // One check is enough: the engines do not run meanwhile.
-            match self.handler.sinks().sinks(self.stream).await {
+            };
+            match found {
                 Ok(found) => sinks = found,
                 Err(error) if error.is_transient() => {
                     tracing::debug!(%error, stream = %self.stream, "sinks not listed");
@@ -93,9 +96,24 @@ impl Engines<'_> {
         }
     }
 
+    /// The sinks, whenever there may be others.
+    fn lists(&self) -> impl Stream<Item = StoreResult<Vec<Sink>>> {
+        let topic = Topic::Request(self.stream.clone());
+        let requests = Listener::new(&*self.shared.ports.hints, topic);
+        unfold(requests, async |mut requests| {
+            // A hint may get lost: it looks by itself from time to time.
+            let _ = timeout(self.shared.config.engine.look_again, requests.wait()).await;
+            Some((self.list().await, requests))
+        })
+    }
+
+    async fn list(&self) -> StoreResult<Vec<Sink>> {
+        let sinks = self.handler.sinks().sinks(self.stream).await?;
+        list_fed(self.shared, self.handler.projection(), self.stream, sinks).await
+    }
+
     async fn sinks(&self) -> Result<Option<Vec<Sink>>, StoreError> {
-        let sinks = self.handler.sinks();
-        match self.patience.attempt(|| sinks.sinks(self.stream)).await {
+        match self.patience.attempt(|| self.list()).await {
             Ok(sinks) => Ok(Some(sinks)),
             Err(Halt::Refused(error) | Halt::Damaged(error)) => Err(error),
             Err(_) => Ok(None),

@@ -19,6 +19,7 @@ use std::{
 };
 
 use futures::FutureExt;
+use spice_backoff::{Backoff, Seeded};
 use spice_core::{
     bucket::Bucket,
     chain::ChainHead,
@@ -35,8 +36,10 @@ use spice_core::{
         hints::{Hints, Topic},
         log::{Log, Record},
         registry::{DeadLetter, Lease, WorkKey, WorkerRegistry},
+        replays::{Replays, Start},
         sink::{SinkRole, Sinks},
     },
+    replay::{Replay, ReplayId, ReplayRequest},
     time::Timestamp,
 };
 use spice_store_local::{LocalBus, LocalHints};
@@ -46,10 +49,10 @@ use spice_workers::{
     engine::{End, Engine, EngineConfig, EnginePorts, Handler, Job},
     graph_worker::GraphWorker,
     projection_worker::ProjectionWorker,
-    replay::wait_caught_up,
+    replay::{Replayer, wait_caught_up},
     status::WorkerState,
-    supervisor::Ports,
-    verify::Sources,
+    supervisor::{Ports, Role, WorkersConfig},
+    verify::{Projection, Sources},
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -322,6 +325,46 @@ impl World {
         within(carried_out).await;
     }
 
+    /// Requests a replay that keeps the old sinks; finds the one that is not finished, if there is.
+    pub async fn request_replay(&self, projection: Projection) -> ReplayId {
+        self.start_replay(ReplayRequest {
+            keep_old: true,
+            ..ReplayRequest::blue_green([projection])
+        })
+        .await
+    }
+
+    pub async fn start_replay(&self, request: ReplayRequest) -> ReplayId {
+        let id = ReplayId(uuid::Uuid::new_v4());
+        let replay = Replay::new(id, self.stream().clone(), request, None, self.clock.now());
+        let start = self.registry.start_replay(&replay).await.unwrap();
+        self.request();
+        match start {
+            Start::Started => id,
+            Start::Exists(other) | Start::Running(other) => other.id,
+        }
+    }
+
+    /// Carries out a replay beside the workers.
+    pub async fn carry_out(&self, id: ReplayId, hints: &dyn Hints) -> Replay {
+        let replayer = Replayer {
+            sources: self.sources(),
+            hints,
+            clock: &*self.clock,
+            backoff: Seeded::new(Backoff::new(LEASE / 300, LEASE), 7, "replay"),
+            look_again: LEASE,
+            report: &|_| {},
+        };
+        let replay = replayer.carry_out(self.stream(), id).await.unwrap();
+        replay.expect("it is known")
+    }
+
+    /// Requests a replay and carries it out.
+    pub async fn replay(&self, projection: Projection) -> Replay {
+        let id = self.request_replay(projection).await;
+        self.carry_out(id, &self.hints).await
+    }
+
     pub async fn letters(&self) -> Vec<(u64, String, u32)> {
         let letters = self.all_letters().await;
         letters
@@ -454,6 +497,14 @@ impl Running {
     pub async fn until(&mut self, met: impl Fn(&WorkerState) -> bool) -> WorkerState {
         let waiting = self.status.wait_for(|status| met(&status.state));
         within(waiting).await.unwrap().state.clone()
+    }
+}
+
+/// Workers that feed sinks and carry out no replay.
+pub fn feeders() -> WorkersConfig {
+    WorkersConfig {
+        roles: Role::FEEDERS.to_vec(),
+        ..WorkersConfig::default()
     }
 }
 

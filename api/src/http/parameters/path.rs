@@ -6,6 +6,7 @@ use spice_core::{
     handler,
     id::{CommandId, LogPosition},
     name::{BranchName, DatabaseName, InstanceId, InvalidName},
+    replay::ReplayId,
 };
 use uuid::Uuid;
 
@@ -29,10 +30,13 @@ parameters! {
     BRANCH: Branch, "name", "The name of a branch, which may contain `/`.", "main";
     HANDLER: Segment, "handler", "A sink's handler.", handler::INSTANCES;
     POSITION: Position, "position", "A position of the log.", "5";
+    TASK: Task, "task_id", "The id of a replay.", "01928374-1111-7222-8333-444455556666";
 }
 
 /// The parameters of paths; `{id}` after `commands` is [`COMMAND`].
-const ALL: [&dyn Described; 6] = [&DATABASE, &CLASS, &INSTANCE, &BRANCH, &HANDLER, &POSITION];
+const ALL: [&dyn Described; 7] = [
+    &DATABASE, &CLASS, &INSTANCE, &BRANCH, &HANDLER, &POSITION, &TASK,
+];
 
 /// The pattern of an instance's id, whose length counts in bytes: no blank at either end, no
 /// control character.
@@ -155,11 +159,32 @@ impl Kind for Command {
     type Value<'a> = CommandId;
 
     fn read(&self, name: &str, given: &Given) -> Result<CommandId, Failure> {
-        let text = given.segment(name)?;
-        text.parse::<Uuid>().map(CommandId).map_err(|_| {
-            let message = format!("{text:?} is not a command id; it must be a UUID");
-            Failure::new(ErrorCode::InvalidRequest, message).with("field", "command_id")
-        })
+        read_uuid(name, given, ("command", "command_id")).map(CommandId)
+    }
+
+    fn schema(&self) -> Value {
+        json!({"type": "string", "format": "uuid"})
+    }
+}
+
+fn read_uuid(name: &str, given: &Given, (what, field): (&str, &str)) -> Result<Uuid, Failure> {
+    let text = given.segment(name)?;
+    text.parse().map_err(|_| {
+        let message = format!("{text:?} is not a {what} id; it must be a UUID");
+        Failure::new(ErrorCode::InvalidRequest, message).with("field", field)
+    })
+}
+
+/// The id of a replay.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Task;
+
+impl Kind for Task {
+    const PLACE: Place = Place::Path;
+    type Value<'a> = ReplayId;
+
+    fn read(&self, name: &str, given: &Given) -> Result<ReplayId, Failure> {
+        read_uuid(name, given, ("task", "task_id")).map(ReplayId)
     }
 
     fn schema(&self) -> Value {

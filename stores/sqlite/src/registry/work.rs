@@ -29,6 +29,11 @@ CREATE TABLE dead_letters (
 CREATE TABLE retries (
     stream TEXT NOT NULL, handler TEXT NOT NULL, aggregate_id TEXT NOT NULL,
     PRIMARY KEY (stream, handler, aggregate_id)) STRICT, WITHOUT ROWID;
+CREATE TABLE replays (
+    id BLOB NOT NULL PRIMARY KEY, stream TEXT NOT NULL, requested_at INTEGER NOT NULL,
+    is_open INTEGER NOT NULL, revision INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
+CREATE INDEX open_replays ON replays (stream) WHERE is_open = 1;
+CREATE INDEX newest_replays ON replays (stream, requested_at);
 ";
 
 pub(super) fn read_position(connection: &Connection, key: &WorkKey) -> Attempt<LogPosition> {
@@ -106,6 +111,7 @@ pub(super) fn forget(connection: &Connection, stream: &StreamId) -> Attempt<()> 
         "DELETE FROM farthest WHERE stream = ?1",
         "DELETE FROM dead_letters WHERE stream = ?1",
         "DELETE FROM retries WHERE stream = ?1",
+        "DELETE FROM replays WHERE stream = ?1",
     ] {
         connection.execute(statement, [&name])?;
     }
