@@ -83,3 +83,21 @@ async fn marks_of_dead_processes_are_removed() {
         assert_eq!(registry.active_logs().await.unwrap(), marks);
     }
 }
+
+/// Else nobody could take the bucket until the time of the lease came again.
+#[tokio::test]
+async fn a_lease_from_before_the_clock_was_set_back_has_ended() {
+    let registry = SqliteRegistry::open(&Location::Memory, Mode::Inline, Guards::default());
+    let registry = registry.unwrap();
+    let clock = Arc::new(HandClock::default());
+    clock.advance(std::time::Duration::from_hours(24));
+    let (buckets, minute) = (
+        [Bucket::all().next().unwrap()],
+        std::time::Duration::from_mins(1),
+    );
+    let before = registry.clone().with_clock(clock);
+    let old = before.acquire(WORKER, &buckets, "a", minute).await.unwrap();
+    let after = registry.with_clock(Arc::new(HandClock::default()));
+    let heir = after.acquire(WORKER, &buckets, "b", minute).await.unwrap();
+    assert_eq!(heir[0].fence, old[0].fence + 1);
+}

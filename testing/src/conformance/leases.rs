@@ -76,17 +76,27 @@ pub async fn a_lease_ends_by_the_registrys_clock(make: Make<'_>) {
     registry.join(WORKER, "a", brief).await.unwrap();
     let old = registry.acquire(WORKER, &[bucket(0)], "a", brief).await;
     let old = old.unwrap().remove(0);
-    let heir = loop {
+    let heir = within(async || {
         let taken = registry.acquire(WORKER, &[bucket(0)], "b", HOUR).await;
-        match taken.unwrap().pop() {
-            Some(lease) => break lease,
-            None => tokio::time::sleep(brief).await,
+        taken.unwrap().pop()
+    });
+    assert_eq!(heir.await.fence, old.fence + 1);
+    let alone = within(async || {
+        let owners = registry.join(WORKER, "b", HOUR).await.unwrap();
+        (owners == ["b"]).then_some(())
+    });
+    alone.await;
+}
+
+/// Asks until there is an answer; fails if there is none in time.
+async fn within<T>(ask: impl AsyncFn() -> Option<T>) -> T {
+    for _ in 0..1_000 {
+        if let Some(answer) = ask().await {
+            return answer;
         }
-    };
-    assert_eq!(heir.fence, old.fence + 1);
-    while registry.join(WORKER, "b", HOUR).await.unwrap() != ["b"] {
-        tokio::time::sleep(brief).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
+    panic!("nothing has ended");
 }
 
 /// An owner that joins is known until it leaves; then its leases are free.

@@ -100,6 +100,22 @@ pub async fn a_zombie_records_nothing(make: Make<'_>) {
         matches!(unknown, Err(StoreError::Fenced { .. })),
         "{unknown:?}"
     );
+    // Of an earlier lease of the same owner, and of a registry that was lost with its fences.
+    let older = Lease {
+        fence: old.fence,
+        ..new.clone()
+    };
+    let other = Lease {
+        owner: "a".into(),
+        ..new.clone()
+    };
+    for lease in [older, other] {
+        let zombie = registry.record(batch(&lease, 3, 6)).await;
+        assert!(
+            matches!(zombie, Err(StoreError::Fenced { .. })),
+            "{zombie:?}"
+        );
+    }
     registry.record(batch(&new, 3, 6)).await.unwrap();
     registry.release(WORKER, &new).await.unwrap();
     let released = registry.record(batch(&new, 6, 7)).await;
