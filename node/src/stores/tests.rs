@@ -67,13 +67,13 @@ async fn two_copies_of_a_log_cannot_share_a_store() {
     }
     let root = folder.path().canonicalize().unwrap();
     let url = |place: &str| format!("{}/{place}", root.display());
-    for shared in [Store::Registry, Store::Graph, Store::Documents] {
+    let of_copy = |shared: Option<Store>| {
         let place = |store, of_original: &str| {
-            let of_copy = format!("{store}-of-copy.sqlite");
-            let place = if store == shared {
+            let own = format!("{store}-of-copy.sqlite");
+            let place = if Some(store) == shared {
                 of_original
             } else {
-                &of_copy
+                &own
             };
             (store, format!("sqlite://{}", url(place)))
         };
@@ -84,12 +84,23 @@ async fn two_copies_of_a_log_cannot_share_a_store() {
             place(Store::Documents, "d/d.sqlite"),
         ];
         let named = urls.iter().map(|(store, url)| (*store, url.as_str()));
-        let of_copy = Addresses::resolve(Path::new("/nowhere"), named).unwrap();
-        let error = Stores::open(&of_copy, Access::Own).await.err().unwrap();
-        assert_eq!(error.to_string(), format!("cannot open the {shared}"));
-        let cause = std::error::Error::source(&error).unwrap().to_string();
-        assert!(cause.contains("appends to another log"), "{cause}");
-    }
+        Addresses::resolve(Path::new("/nowhere"), named).unwrap()
+    };
+    let refuse_all = async || {
+        for shared in [Store::Registry, Store::Graph, Store::Documents] {
+            let opened = Stores::open(&of_copy(Some(shared)), Access::Own).await;
+            let error = opened.err().unwrap();
+            assert_eq!(error.to_string(), format!("cannot open the {shared}"));
+            let cause = std::error::Error::source(&error).unwrap().to_string();
+            assert!(cause.contains("appends to another log"), "{cause}");
+        }
+    };
+    refuse_all().await;
+    // The copy with stores of its own, then as it was before there were installations.
+    drop(Stores::open(&of_copy(None), Access::Own).await.unwrap());
+    refuse_all().await;
+    std::fs::remove_file(copy.join("INSTALLATION")).unwrap();
+    refuse_all().await;
     drop(stores);
 }
 
@@ -168,6 +179,21 @@ async fn an_owner_of_what_exists_needs_one_store() {
     assert_eq!(opened, [Store::Documents]);
     let opened = Stores::open(&addresses, Access::OwnExisting).await;
     assert!(opened.unwrap().is_owner());
+}
+
+/// A process that does not own the log leaves to the owner what its stores belong to.
+#[tokio::test]
+async fn a_process_that_shares_a_log_installs_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let addresses = separate_addresses(&folder);
+    let owner = Stores::open(&addresses, Access::Own).await.unwrap();
+    std::fs::remove_file(folder.path().join("c/g.sqlite")).unwrap();
+    let other = Stores::open(&addresses, Access::OwnOrShare).await.unwrap();
+    assert!(!other.is_owner());
+    let [_, (store, graph), _] = &other.installations.followers;
+    let found = graph.installation().await.unwrap();
+    assert_eq!((*store, found), (Store::Graph, None));
+    drop(owner);
 }
 
 /// The log of one folder, and the other stores of another one.
