@@ -425,8 +425,11 @@ async fn a_principal_that_is_removed_loses_its_streams_at_once() {
             left.push(credential("editor", Role::Editor, &["elsewhere"]));
         }
         guarded.access.replace(left);
-        assert_eq!(statuses.next().await, None, "{how}");
-        while feed.next().await.is_some() {}
+        let ended = timeout(PATIENCE, async {
+            assert_eq!(statuses.next().await, None, "{how}");
+            while feed.next().await.is_some() {}
+        });
+        ended.await.unwrap();
         let goodbye = loop {
             let heard = timeout(PATIENCE, socket.next()).await.unwrap();
             if let Message::Close(frame) = heard.unwrap().unwrap() {

@@ -71,6 +71,9 @@ enum Fate {
     Cut,
 }
 
+/// More batches than any test sends.
+const MOST_SENT: usize = 10_000;
+
 /// What becomes of the calls of the log.
 #[derive(Clone)]
 struct Fates {
@@ -107,6 +110,8 @@ impl Hook for Fates {
             log.append(&stream, batch).await?;
         }
         self.sent.lock().unwrap().push(batch.clone());
+        let sent = self.sent.lock().unwrap().len();
+        assert!(sent < MOST_SENT, "it sends without end");
         let fate = self.next.lock().unwrap().pop_front();
         match fate {
             None => log.append(stream, batch).await,

@@ -1,6 +1,9 @@
 //! What is asked of the registry in place of every log.
 
-use spice_core::port::{Store, registry::LogDirectory};
+use spice_core::{
+    port::{Store, registry::LogDirectory},
+    reflect,
+};
 
 use spice_testing::double::{Swap, unavailable};
 
@@ -140,4 +143,66 @@ async fn databases_are_listed_without_opening_them() {
     bench.registry = registry();
     let writer = bench.writer();
     assert_eq!(writer.databases().await.unwrap().0.len(), 20);
+}
+
+/// The answer to a command that is decided from memory alone rests on the lookup of its id.
+#[tokio::test(start_paused = true)]
+async fn a_repeated_command_is_found_when_the_registry_was_lost() {
+    let bench = Bench::new();
+    let place = Swap::new((*bench.registry).clone());
+    let writer = bench.writer_with(Arc::new(Double::new(place.clone(), Stuck::default())));
+    submit(&writer, 1, create_database()).await.unwrap();
+    let branch = Action::CreateBranch {
+        branch: "b".parse().unwrap(),
+        from_branch: BranchName::main(),
+        from_position: None,
+    };
+    let told = submit(&writer, 2, branch.clone()).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    place.put((*registry()).clone());
+    let refused = submit(&writer, 2, branch.clone()).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::Unavailable, "{refused}");
+    assert_eq!(submit(&writer, 2, branch).await.unwrap(), told);
+}
+
+/// Before the first step of this process another one moves the registry a part of the way.
+struct Overtakes {
+    registry: Arc<SqliteRegistry>,
+    part: MemoryLog,
+    done: AtomicBool,
+}
+
+impl Hook for Overtakes {
+    async fn before(&self, call: Call<'_>) -> StoreResult<()> {
+        if call.method != "advance" || self.done.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
+        catch_up(&self.part, &*self.registry).await
+    }
+}
+
+async fn catch_up(log: &dyn Log, model: &dyn WriteModel) -> StoreResult<()> {
+    let demo = stream();
+    let caught_up = reflect::catch_up(log, model, &demo, None, Guards::default());
+    caught_up.await.map(drop)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_another_process_moves_is_brought_to_the_end() {
+    let bench = Bench::new();
+    let writer = bench.declared().await;
+    let part = MemoryLog::new();
+    part.put(&stream(), bench.log.store.lines(&stream()));
+    submit(&writer, 10, create("p1")).await.unwrap();
+    writer.shutdown().await;
+    let registry = registry();
+    let hook = Overtakes {
+        registry: Arc::clone(&registry),
+        part,
+        done: AtomicBool::default(),
+    };
+    let model = Double::new(Arc::clone(&registry), hook);
+    catch_up(&*bench.log.store, &model).await.unwrap();
+    let end = bench.log.store.end(&stream()).await.unwrap();
+    assert_eq!(registry.reflected_position(&stream()).await.unwrap(), end);
 }

@@ -213,3 +213,16 @@ async fn while_the_log_is_unavailable_a_read_shows_the_last_known_state() {
     bench.log.hook.is_away.store(false, Ordering::SeqCst);
     submit(&first, 10, branch("b")).await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_read_notices_that_the_log_became_shorter() {
+    let bench = Bench::new();
+    let writer = bench.declared().await;
+    seen(&writer).await;
+    let mut lines = bench.log.store.lines(&stream());
+    lines.pop();
+    bench.log.store.put(&stream(), lines);
+    tokio::time::advance(BEHIND).await;
+    let refused = writer.snapshot(&demo()).await.unwrap_err();
+    assert_eq!(refused.detail["reason"], "log_truncated", "{refused}");
+}
