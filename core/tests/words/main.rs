@@ -5,5 +5,6 @@
 
 mod chains;
 mod envelopes;
+mod errors;
 mod identities;
 mod values;
