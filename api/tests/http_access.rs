@@ -209,6 +209,25 @@ async fn a_role_may_do_what_the_table_says_in_its_own_database() {
     }
 }
 
+#[tokio::test]
+async fn an_editor_declares_branches_and_classes_but_claims_nothing() {
+    let mut guarded = Guarded::start().await;
+    guarded.server.token = Some("editor".to_owned());
+    let path = format!("/databases/{OWN}/declare");
+    let branch = json!({"branch": {"name": "b"}});
+    guarded.server.post(&path, branch).await.expect(202);
+    let owner =
+        json!({"cluster": "c", "kind": "Branch", "namespace": "n", "name": "b", "uid": "u"});
+    for body in [
+        json!({"database": {}}),
+        json!({"branch": {"name": "b"}, "override": true}),
+        json!({"branch": {"name": "b"}, "owner": owner, "generation": 1}),
+    ] {
+        let refused = guarded.server.post(&path, body).await.expect(403);
+        assert_eq!(refused.body["detail"]["role"], "admin");
+    }
+}
+
 /// The rules themselves, apart from how they are enforced.
 #[tokio::test]
 async fn the_table_asks_for_the_right_roles() {
@@ -231,7 +250,6 @@ async fn the_table_asks_for_the_right_roles() {
         "approveReplay",
         "cancelReplay",
         "createDatabase",
-        "declare",
         "deleteDatabase",
         "discardDeadLetter",
         "recomputeProjection",

@@ -312,9 +312,37 @@ async fn a_description_can_be_changed_and_a_branch_declared() {
 }
 
 #[tokio::test]
+async fn without_an_owner_nothing_is_claimed() {
+    let server = shop().await;
+    let person =
+        |label: &str| json!({"classes": {"definitions": [{"id": "Lamp", "label": label}]}});
+    let first = declare(&server, person("Lamp")).await.expect(202);
+    assert_eq!(first.body["data"]["changes"][0]["change"], "added");
+    let second = declare(&server, person("Light")).await.expect(202);
+    assert_eq!(second.body["data"]["changes"][0]["change"], "modified");
+    let same = declare(&server, person("Light")).await.expect(200);
+    assert_eq!(same.body["data"]["changed"], false);
+    let class = server
+        .get(&format!("{SHOP}/ontology/Lamp"))
+        .await
+        .expect(200);
+    assert_eq!(class.body["data"]["owner"], Value::Null);
+    let other = json!({"classes": {"definitions": [shelf(json!([room()]))]}});
+    let refused = declare(&server, other).await.expect(409);
+    assert_eq!(refused.code(), "owned");
+    let equal = json!({"classes": {"definitions": [shelf(json!([room(), size()]))]}});
+    let same = declare(&server, equal).await.expect(200);
+    assert_eq!(same.body["data"]["changed"], false);
+}
+
+#[tokio::test]
 async fn wrong_shapes_name_the_field() {
     let server = shop().await;
     let cases = [
+        (
+            with(&catalog(1, &[]), "generation", Value::Null),
+            "generation",
+        ),
         (
             json!({"owner": owner("Ontology", "c", "u"), "generation": 1}),
             "body",

@@ -10,8 +10,9 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 use spice_operator::{
-    ApiClient, Applied, ApplyReport, Declared, Reading, Source, apply_documents,
-    client::Verb,
+    ApiClient, Applied, ApplyReport, Declared, Reading, Source,
+    apply::Verb,
+    apply_documents,
     declared::{self, SHOWN},
 };
 use tokio::time::Instant;
@@ -193,7 +194,6 @@ fn describe_change(applied: &Applied) -> (&'static str, Option<&str>) {
         Applied::Suspended => ("suspended", None),
         Applied::Changed(Verb::Create) => ("created", None),
         Applied::Changed(Verb::Update) => ("configured", None),
-        Applied::Changed(Verb::Delete) => ("deleted", None),
         Applied::Waiting(reason) => ("waits", Some(reason)),
         Applied::Failed { message, .. } => ("refused", Some(message)),
     }

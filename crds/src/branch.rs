@@ -3,7 +3,11 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::{DatabaseRef, DeletionPolicy, name, status::ResourceStatus};
+use crate::{
+    name,
+    policy::{Adopt, DatabaseRef, DeletionPolicy, ManagementPolicy},
+    status::ResourceStatus,
+};
 
 /// A branch of a database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomResource, KubeSchema)]
@@ -17,14 +21,14 @@ use crate::{DatabaseRef, DeletionPolicy, name, status::ResourceStatus};
     derive = "PartialEq",
     shortname = "sbr",
     category = "spice",
-    doc = "A branch of a database: its own changes on top of its parent at a position.",
+    doc = "A branch of a database: its own changes on top of its parent at a position. To merge it, call the API: an action is not a state.",
     selectable = ".spec.databaseRef.name",
     validation = Rule::new("has(self.spec.name) || self.metadata.name.matches('^[a-z0-9-]+$') && size(self.metadata.name) <= 100 && !(self.metadata.name in ['refs', 'objects', 'info', 'hooks', 'main'])").message("without spec.name, metadata.name must be a valid branch name: up to 100 characters of a-z, 0-9 and -, not refs, objects, info, hooks or main"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Database", type_ = "string", json_path = ".spec.databaseRef.name"),
     printcolumn(name = "Branch", type_ = "string", json_path = ".status.externalId"),
-    printcolumn(name = "Position", type_ = "integer", json_path = ".status.position"),
+    printcolumn(name = "Position", type_ = "integer", json_path = ".status.position", priority = 1),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
@@ -33,7 +37,7 @@ use crate::{DatabaseRef, DeletionPolicy, name, status::ResourceStatus};
 #[x_kube(validation = Rule::new("has(self.instance) == has(oldSelf.instance) && (!has(self.instance) || self.instance == oldSelf.instance)").message("instance is immutable"))]
 #[serde(rename_all = "camelCase")]
 pub struct BranchSpec {
-    /// The Database object, in the same namespace. Immutable.
+    /// The Database object. Immutable.
     #[x_kube(validation = Rule::new("self == oldSelf").message("databaseRef is immutable"))]
     pub database_ref: DatabaseRef,
     /// The name in the API; default: metadata.name. Immutable.
@@ -47,10 +51,17 @@ pub struct BranchSpec {
     /// Where it starts; default: the end of main. Immutable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<BranchOrigin>,
+    /// What happens if the branch exists already and has no owner: `IfEqual` (default), Never or
+    /// Always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopt: Option<Adopt>,
     /// What to do in the API when this object is deleted: Retain (default) or Delete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
-    /// Stop reconciling this object.
+    /// Full (default) applies the declaration; Observe only compares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub management_policy: Option<ManagementPolicy>,
+    /// Stop reconciling this object. Deleting it then deletes nothing in the API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
     /// The operator installation that reconciles this object; default: the one without a name.
@@ -88,6 +99,12 @@ impl BranchSpec {
     /// The name in the API of the branch that an object with this name declares.
     pub fn branch_name(&self, object: &str) -> String {
         self.name.clone().unwrap_or_else(|| object.to_owned())
+    }
+
+    /// The parent's name in the API.
+    pub fn parent(&self) -> &str {
+        let origin = self.from.as_ref();
+        origin.map_or("main", |origin| origin.branch.as_str())
     }
 
     /// The problems of the declaration, one sentence each. The rules are those of the schema.

@@ -45,6 +45,9 @@ pub fn definitions() -> Result<Vec<Definition>, serde_json::Error> {
     ])
 }
 
+/// The conditions of a new object.
+const FRESH: [&str; 4] = ["Ready", "Accepted", "Synced", "Projected"];
+
 fn definition(
     file: &'static str,
     crd: &CustomResourceDefinition,
@@ -68,7 +71,7 @@ fn definition(
 
 /// The initial status: a new object is not ready until the operator has seen it.
 fn fresh_status() -> Value {
-    let condition = |kind: &str| {
+    let fresh = FRESH.map(|kind| {
         json!({
             "type": kind,
             "status": "Unknown",
@@ -76,9 +79,8 @@ fn fresh_status() -> Value {
             "message": "waiting for the operator",
             "lastTransitionTime": "1970-01-01T00:00:00Z",
         })
-    };
-    let kinds = ["Ready", "Accepted", "Synced", "Projected"];
-    json!({"conditions": kinds.map(condition)})
+    });
+    json!({"conditions": fresh})
 }
 
 /// Removes nulls and empty lists. An API server prunes a null of a field that is not nullable, so a

@@ -3,7 +3,11 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::{DeletionPolicy, name, status::ResourceStatus};
+use crate::{
+    name,
+    policy::{Adopt, AllowedNamespaces, DeletionPolicy, ManagementPolicy},
+    status::ResourceStatus,
+};
 
 /// A knowledge graph.
 #[derive(
@@ -18,17 +22,16 @@ use crate::{DeletionPolicy, name, status::ResourceStatus};
     derive = "PartialEq",
     shortname = "sdb",
     category = "spice",
-    doc = "A knowledge graph with its own log.",
+    doc = "A knowledge graph with its own log. Use the short name sdb: other operators also have databases.",
     validation = Rule::new("has(self.spec.name) || self.metadata.name.matches('^[a-z][a-z0-9]*(-[a-z0-9]+)*$') && size(self.metadata.name) >= 3 && size(self.metadata.name) <= 50").message("without spec.name, metadata.name must be a valid database name: 3 to 50 characters of a-z, 0-9 and single -, starting with a letter"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Database", type_ = "string", json_path = ".status.externalId"),
-    printcolumn(name = "Position", type_ = "integer", json_path = ".status.position"),
+    printcolumn(name = "Position", type_ = "integer", json_path = ".status.position", priority = 1),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[x_kube(validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)").message("name is immutable"))]
-#[x_kube(validation = Rule::new("has(self.description) == has(oldSelf.description) && (!has(self.description) || self.description == oldSelf.description)").message("description is immutable"))]
 #[x_kube(validation = Rule::new("has(self.instance) == has(oldSelf.instance) && (!has(self.instance) || self.instance == oldSelf.instance)").message("instance is immutable"))]
 #[serde(rename_all = "camelCase")]
 pub struct DatabaseSpec {
@@ -39,14 +42,24 @@ pub struct DatabaseSpec {
         regex(pattern = "^[a-z][a-z0-9]*([_-][a-z0-9]+)*$")
     )]
     pub name: Option<String>,
-    /// The purpose of the database. Immutable.
+    /// The purpose of the database; default: the description in the API stays as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 5000))]
     pub description: Option<String>,
+    /// The namespaces whose Ontologies and Branches may refer to this object; default: its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_namespaces: Option<AllowedNamespaces>,
+    /// What happens if the database exists already and has no owner: `IfEqual` (default), Never or
+    /// Always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopt: Option<Adopt>,
     /// What to do in the API when this object is deleted: Retain (default) or Delete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
-    /// Stop reconciling this object.
+    /// Full (default) applies the declaration; Observe only compares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub management_policy: Option<ManagementPolicy>,
+    /// Stop reconciling this object. Deleting it then deletes nothing in the API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
     /// The operator installation that reconciles this object; default: the one without a name.

@@ -5,24 +5,27 @@
 #![allow(unreachable_pub)]
 
 pub mod branch;
+pub mod class;
 pub mod crdgen;
 pub mod database;
 pub mod exact;
 pub mod name;
 pub mod ontology;
+pub mod policy;
 pub mod schema;
 pub mod status;
 pub mod yaml;
 
 pub use branch::{Branch, BranchOrigin, BranchSpec};
+pub use class::{Class, Property, Relationship};
 pub use database::{Database, DatabaseSpec};
 pub use exact::{Exact, Fields};
-pub use ontology::{DriftPolicy, Ontology, OntologySpec, Property, Relationship};
-pub use status::{CommandRecord, Condition, ConditionStatus, ResourceStatus};
-
-use kube::KubeSchema;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+pub use ontology::{Ontology, OntologySpec};
+pub use policy::{
+    Adopt, AllowedNamespaces, ChangePolicy, DatabaseRef, DeletionPolicy, DriftPolicy,
+    ManagementPolicy, NamespacesFrom,
+};
+pub use status::{CommandRecord, Condition, ConditionStatus, Finding, Plan, ResourceStatus};
 
 /// The API group of all resources.
 pub const GROUP: &str = "spiceharvester.dev";
@@ -35,6 +38,8 @@ pub const API_VERSION: &str = "spiceharvester.dev/v1alpha1";
 pub mod annotation {
     /// `"true"`: remove the finalizer even if the declared thing could not be deleted.
     pub const FORCE_RELEASE: &str = "spiceharvester.dev/force-release";
+    /// The hash of `status.plan`: lets exactly this change through.
+    pub const APPROVE: &str = "spiceharvester.dev/approve";
     /// Any new value, for example the time: reconcile the object now. `status.lastHandledReconcileAt`
     /// shows the value after that.
     pub const RECONCILE_AT: &str = "spiceharvester.dev/reconcile-at";
@@ -45,21 +50,3 @@ pub mod annotation {
 
 /// The finalizer of objects whose deletion policy is `Delete`.
 pub const FINALIZER: &str = "spiceharvester.dev/deletion";
-
-/// What happens to the declared thing when the object is deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum DeletionPolicy {
-    /// Keep it (the default).
-    Retain,
-    /// Delete it with the object.
-    Delete,
-}
-
-/// A reference to a `Database` object in the same namespace.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct DatabaseRef {
-    /// The object's `metadata.name`.
-    #[schemars(length(min = 1, max = 253))]
-    pub name: String,
-}

@@ -39,20 +39,3 @@ pub fn is_property(text: &str) -> bool {
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
-
-/// The class id for an object's name: `order-line` gives `OrderLine`, `3d-model` gives
-/// `Class3dModel`.
-pub fn class_from_object(name: &str) -> String {
-    let mut class = String::with_capacity(name.len());
-    for part in name.split(['-', '.']) {
-        let mut letters = part.chars();
-        if let Some(first) = letters.next() {
-            class.push(first.to_ascii_uppercase());
-            class.push_str(letters.as_str());
-        }
-    }
-    if class.starts_with(|c: char| c.is_ascii_digit()) {
-        class.insert_str(0, "Class");
-    }
-    class
-}

@@ -35,6 +35,11 @@ pub const PROPERTY_TYPES: [&str; 28] = [
     "datetime",
 ];
 
+/// How many instances a link connects; `n:n` means `n:m`.
+const CARDINALITIES: [&str; 5] = ["1:1", "1:n", "n:1", "n:m", "n:n"];
+/// Whether a link may refer to a missing instance.
+const INTEGRITIES: [&str; 2] = ["strict", "none"];
+
 /// Any value: a string, a map of languages, a number, a list.
 pub(crate) fn anything(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"x-kubernetes-preserve-unknown-fields": true})
@@ -43,6 +48,16 @@ pub(crate) fn anything(_: &mut SchemaGenerator) -> Schema {
 /// An object with any keys.
 pub(crate) fn object(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
+}
+
+/// A cardinality of a link.
+pub(crate) fn cardinality(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "enum": CARDINALITIES})
+}
+
+/// An integrity of a link.
+pub(crate) fn integrity(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "enum": INTEGRITIES})
 }
 
 /// A type of a property, with or without `xsd:`.

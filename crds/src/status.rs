@@ -1,4 +1,4 @@
-//! The status that all resources share.
+//! The status of Databases, Ontologies and Branches.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -20,18 +20,24 @@ pub struct ResourceStatus {
     /// The last generation that was applied in the API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub synced_generation: Option<i64>,
-    /// The declared thing's name in the API.
+    /// The declared thing's name in the API; for an Ontology, the branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
     /// The database's name in the API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
-    /// The sequence number when the declaration was last found applied.
+    /// The path of the declared thing in the API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sequence: Option<i64>,
+    pub endpoint: Option<String>,
     /// The log position when the declaration was last applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<i64>,
+    /// Of an Ontology: the number of classes in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<i64>,
+    /// The change that changePolicy Safe refuses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
     /// The last command that the API accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandRecord>,
@@ -43,14 +49,45 @@ pub struct ResourceStatus {
     pub last_handled_recreation: Option<String>,
 }
 
+/// A change that is refused because it loses or invalidates data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// The value of the annotation spiceharvester.dev/approve that lets exactly this change
+    /// through.
+    pub hash: String,
+    /// What would be lost or invalid, at most 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub findings: Vec<Finding>,
+    /// The number of all findings.
+    pub findings_total: i64,
+}
+
+/// Something that a change would lose or invalidate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// One word for programs.
+    pub code: String,
+    /// The class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// The field of the class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// A sentence for people.
+    pub message: String,
+    /// The number of instances that are affected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub affected: Option<i64>,
+}
 /// A command that the API accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CommandRecord {
     /// The id of the command.
     pub id: String,
-    /// `create`, `update` or `delete`.
-    pub verb: String,
     /// Whether the operator still waits for its projection.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pending: bool,

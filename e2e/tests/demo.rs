@@ -181,7 +181,7 @@ async fn wait_class(spice: &Embedded, class: &str) {
 /// Declares one more class, in a file that is read last.
 fn declare_class(folder: &Path, class: &str) {
     let text = format!(
-        "apiVersion: spiceharvester.dev/v1alpha1\nkind: Ontology\nmetadata: {{name: {}}}\nspec: {{databaseRef: {{name: flights}}, class: {class}, label: {class}}}\n",
+        "apiVersion: spiceharvester.dev/v1alpha1\nkind: Ontology\nmetadata: {{name: {}}}\nspec: {{databaseRef: {{name: flights}}, classes: [{{name: {class}}}]}}\n",
         class.to_lowercase()
     );
     let path = folder.join(format!("z-{class}.yaml"));

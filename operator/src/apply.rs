@@ -1,18 +1,17 @@
 //! Applies declarations without Kubernetes: the same steps as the operator's, over YAML files.
+//! Nothing is claimed: the next person who applies owns as much.
 
-mod order;
-
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use spice_crds::{Condition, ConditionStatus, ResourceStatus};
 use tokio::time::Instant;
 
 use crate::{
     backoff::delay,
-    client::{Api, Verb},
+    client::{Api, Change, ChangedThing},
     condition::{find, kind, reason},
-    declared::{AnyResource, Databases, Declared, database_of, databases, place_of},
-    gather::Surroundings,
+    declared::{AnyResource, Databases, Declared, database_of, databases},
+    gather::{Reference, Surroundings},
     kind::Kind,
     observe::Next,
     reconcile::reconcile,
@@ -20,6 +19,31 @@ use crate::{
 
 /// The longest time for one declaration.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How a declared thing changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Everything in it is new.
+    Create,
+    /// Something in it existed.
+    Update,
+}
+
+impl Verb {
+    /// `create` or `update`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+        }
+    }
+
+    /// What these changes are together; none if there are none.
+    fn of(changes: &[ChangedThing]) -> Option<Self> {
+        let is_new = changes.iter().all(|thing| thing.change == Change::Added);
+        (!changes.is_empty()).then_some(if is_new { Self::Create } else { Self::Update })
+    }
+}
 
 /// The outcome of one declaration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,41 +102,50 @@ impl ApplyReport {
     }
 }
 
-/// Applies `documents` in the order of their dependencies: databases, the classes of main,
-/// branches, the classes of branches. A second run over the same documents writes nothing.
+/// Applies `documents` in the order of their dependencies. What waits for another declaration is
+/// tried again after it. A second run over the same documents writes nothing.
 pub async fn apply_documents<A: Api>(api: &A, documents: Vec<Declared>) -> ApplyReport {
-    let mut waiting = documents;
-    let databases = databases(&waiting);
-    let turns = order::turns(&waiting, &databases);
-    waiting.sort_by_key(|declared| {
-        let turn = match &declared.resource {
-            AnyResource::Ontology(class) => turns.get(&place_of(class, &databases)).copied(),
-            _ => None,
-        };
-        (rank(&declared.resource), turn)
-    });
+    let databases = databases(&documents);
+    let parents = parents(&documents, &databases);
+    let mut ranks: BTreeMap<usize, Vec<Declared>> = BTreeMap::new();
+    for declared in documents {
+        let rank = rank(&declared.resource, &databases, &parents);
+        ranks.entry(rank).or_default().push(declared);
+    }
     let mut report = ApplyReport::default();
-    while !waiting.is_empty() {
+    for waiting in ranks.into_values() {
+        // A branch starts with what its parent has: the classes of the parent come first.
+        apply_rank(api, waiting, &databases, &mut report).await;
+    }
+    report
+}
+
+/// Applies declarations, and again what waits for another one of them.
+async fn apply_rank<A: Api>(
+    api: &A,
+    mut waiting: Vec<Declared>,
+    databases: &Databases,
+    report: &mut ApplyReport,
+) {
+    loop {
         let before = waiting.len();
         let mut held = Vec::new();
         for declared in std::mem::take(&mut waiting) {
-            let applied = apply(api, &declared.resource, &databases).await;
-            if matches!(applied, Applied::Waiting(_)) {
-                held.push((declared, applied));
+            let applied = apply(api, &declared.resource, databases).await;
+            let entry = entry(&declared, applied);
+            if matches!(entry.applied, Applied::Waiting(_)) {
+                held.push((declared, entry));
             } else {
-                report.entries.push(entry(&declared, applied));
+                report.entries.push(entry);
             }
         }
-        if held.len() == before {
-            let last = held
-                .into_iter()
-                .map(|(declared, applied)| entry(&declared, applied));
+        if held.is_empty() || held.len() == before {
+            let last = held.into_iter().map(|(_, entry)| entry);
             report.entries.extend(last);
-            break;
+            return;
         }
         waiting = held.into_iter().map(|(declared, _)| declared).collect();
     }
-    report
 }
 
 fn entry(declared: &Declared, applied: Applied) -> Entry {
@@ -125,12 +158,47 @@ fn entry(declared: &Declared, applied: Applied) -> Entry {
     }
 }
 
-fn rank(resource: &AnyResource) -> u8 {
+/// The declared parents of branches, by database and branch.
+type Parents = BTreeMap<(String, String), String>;
+
+fn parents(documents: &[Declared], databases: &Databases) -> Parents {
+    let branches = documents.iter().filter_map(|declared| {
+        let AnyResource::Branch(branch) = &declared.resource else {
+            return None;
+        };
+        let database = database_of(&**branch, databases)?;
+        Some((
+            (database, branch.branch_name()),
+            branch.spec.parent().to_owned(),
+        ))
+    });
+    branches.collect()
+}
+
+/// The place of a declaration in the order: a database, the classes of main, branches from main,
+/// their classes, branches from those.
+fn rank(resource: &AnyResource, databases: &Databases, parents: &Parents) -> usize {
+    let depth = |database: Option<String>, branch: &str| {
+        let database = database.unwrap_or_default();
+        let mut branch = branch.to_owned();
+        for depth in 0..parents.len() {
+            let Some(parent) = parents.get(&(database.clone(), branch.clone())) else {
+                return depth;
+            };
+            branch.clone_from(parent);
+        }
+        parents.len()
+    };
     match resource {
         AnyResource::Database(_) => 0,
-        AnyResource::Ontology(ontology) if ontology.spec.branch_name() == "main" => 1,
-        AnyResource::Branch(_) => 2,
-        AnyResource::Ontology(_) => 3,
+        AnyResource::Ontology(ontology) => {
+            let database = database_of(&**ontology, databases);
+            2 * depth(database, ontology.spec.branch_name()) + 1
+        }
+        AnyResource::Branch(branch) => {
+            let database = database_of(&**branch, databases);
+            2 * depth(database, &branch.branch_name())
+        }
     }
 }
 
@@ -144,7 +212,7 @@ async fn apply<A: Api>(api: &A, resource: &AnyResource, databases: &Databases) -
 
 async fn apply_one<K: Kind, A: Api>(api: &A, declared: &K, databases: &Databases) -> Applied {
     let around = Surroundings {
-        database: database_of(declared, databases),
+        database: database_of(declared, databases).map_or(Reference::Missing, Reference::Found),
         ..Surroundings::default()
     };
     let mut resource = declared.clone();
@@ -153,14 +221,17 @@ async fn apply_one<K: Kind, A: Api>(api: &A, declared: &K, databases: &Databases
     let mut attempt = 0_u32;
     loop {
         let outcome = reconcile(api, &resource, &around, NO_TIME).await;
-        verb = verb.or(outcome.sent);
-        resource.set_status(outcome.status.clone());
-        let result = result(&outcome.status, verb);
+        verb = verb.or_else(|| Verb::of(&outcome.changes));
+        let Some(status) = outcome.status else {
+            return Applied::Waiting("another person is applying it".into());
+        };
+        let result = result(&status, verb);
         let again = match outcome.next {
-            Next::Now | Next::Soon => !is_about(&outcome.status, reason::REF_NOT_FOUND),
-            Next::Retry => is_about(&outcome.status, reason::API_UNAVAILABLE),
+            Next::Soon => !is_about(&status, reason::REF_NOT_FOUND),
+            Next::Retry => is_about(&status, reason::API_UNAVAILABLE),
             Next::Resync | Next::Release => false,
         };
+        resource.set_status(status);
         if !again || Instant::now() >= deadline {
             return result;
         }

@@ -53,7 +53,7 @@ impl Backoff {
         match next {
             Next::Release => None,
             Next::Resync => Some(delay(next, 0, resync, random())),
-            Next::Now | Next::Soon | Next::Retry => {
+            Next::Soon | Next::Retry => {
                 let now = Instant::now();
                 if attempts.len() >= MOST {
                     attempts.retain(|_, attempts| attempts.due > now);
@@ -127,7 +127,6 @@ pub fn delay(next: Next, attempts: u32, resync: Duration, random: f64) -> Durati
     let failures = attempts.saturating_add(1);
     match next {
         Next::Resync | Next::Release => resync.mul_f64(0.8 + 0.4 * random),
-        Next::Now => Duration::ZERO,
         Next::Soon => SOON.spread(failures, random),
         Next::Retry => RETRY.wait(failures).mul_f64(random).max(SOON.first),
     }

@@ -2,8 +2,7 @@
 //! looks at all objects.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
-    fmt,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::{Mutex, PoisonError},
 };
 
@@ -14,10 +13,13 @@ use kube::{
     runtime::{reflector::ObjectRef, watcher::Event},
 };
 
-use crate::kind::Kind;
+use crate::{client::Thing, kind::Kind};
 
 /// Namespace and name of an object.
 type Key = (String, String);
+
+/// A thing in a database. Two objects with a common one declare the same thing.
+type Identity = (String, Thing);
 
 /// An object that declares a thing. Objects are ordered by age.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,7 +27,17 @@ struct Claimant {
     created: Option<Time>,
     namespace: String,
     name: String,
+    uid: String,
     is_deleting: bool,
+}
+
+/// An object that gets claims of another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Claimed {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    pub(crate) uid: String,
+    pub(crate) things: Vec<Thing>,
 }
 
 impl Claimant {
@@ -36,6 +48,7 @@ impl Claimant {
             created: meta.creation_timestamp.clone(),
             namespace,
             name,
+            uid: meta.uid.clone().unwrap_or_default(),
             is_deleting: meta.deletion_timestamp.is_some(),
         }
     }
@@ -45,22 +58,16 @@ impl Claimant {
     }
 }
 
-impl fmt::Display for Claimant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
-    }
-}
-
 /// What an object declares, as the index knows it.
 #[derive(Debug, PartialEq, Eq)]
 struct Entry {
-    claim: String,
+    claims: Vec<Identity>,
     claimant: Claimant,
 }
 
 #[derive(Debug, Default)]
 struct Index {
-    claimants: HashMap<String, BTreeSet<Claimant>>,
+    claimants: HashMap<Identity, BTreeSet<Claimant>>,
     objects: HashMap<Key, Entry>,
     /// The objects of a list that is being read.
     listed: Option<HashSet<Key>>,
@@ -108,13 +115,20 @@ impl<K: Kind> Claims<K> {
             Event::Delete(object) => index.remove(&key_of(object)),
             Event::InitDone => index.keep_listed(),
         };
-        for claim in changed {
-            let claimants = index.claimants.get(&claim).into_iter().flatten();
-            for heir in claimants.filter(|claimant| !claimant.is_deleting).take(1) {
-                let reference = ObjectRef::new(&heir.name).within(&heir.namespace);
-                // The receiver ends with the operator.
-                let _ = self.heirs.unbounded_send(reference);
-            }
+        let heirs: BTreeSet<&Claimant> = changed
+            .iter()
+            .filter_map(|claim| {
+                index
+                    .claimants
+                    .get(claim)?
+                    .iter()
+                    .find(|it| !it.is_deleting)
+            })
+            .collect();
+        for heir in heirs {
+            let reference = ObjectRef::new(&heir.name).within(&heir.namespace);
+            // The receiver ends with the operator.
+            let _ = self.heirs.unbounded_send(reference);
         }
     }
 
@@ -123,33 +137,39 @@ impl<K: Kind> Claims<K> {
         object.is_ok_and(|object| object.instance() != self.instance.as_deref())
     }
 
-    /// The older object that declares the same thing as `object`.
-    pub(crate) fn rival(&self, object: &K) -> Option<String> {
-        let own = Claimant::of(object);
-        self.find(object, |other| {
-            (&other.created, &other.namespace, &other.name)
-                < (&own.created, &own.namespace, &own.name)
-        })
-    }
-
-    /// Another object that declares the same thing as `object` and is not being deleted.
-    pub(crate) fn heir(&self, object: &K) -> Option<String> {
-        self.find(object, |other| !other.is_deleting)
-    }
-
-    fn find(&self, object: &K, fits: impl Fn(&Claimant) -> bool) -> Option<String> {
+    /// The other objects that declare things of `object` and are not being deleted: for each thing,
+    /// the oldest one.
+    pub(crate) fn heirs(&self, object: &K) -> Vec<Claimed> {
         let own = Claimant::of(object);
         let index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
-        let claimants = index.claimants.get(&object.claim())?;
-        let mut others = claimants.iter().filter(|other| !other.is(&own));
-        let found = others.find(|other| fits(other))?;
-        Some(format!("{} {found}", K::KIND))
+        let mut heirs: BTreeMap<&Claimant, Vec<Thing>> = BTreeMap::new();
+        for identity in identities(object) {
+            let claimants = index.claimants.get(&identity).into_iter().flatten();
+            let mut others = claimants.filter(|other| !other.is(&own) && !other.is_deleting);
+            if let Some(heir) = others.next() {
+                heirs.entry(heir).or_default().push(identity.1);
+            }
+        }
+        let claimed = |(heir, things): (&Claimant, Vec<Thing>)| Claimed {
+            namespace: heir.namespace.clone(),
+            name: heir.name.clone(),
+            uid: heir.uid.clone(),
+            things,
+        };
+        heirs.into_iter().map(claimed).collect()
+    }
+
+    /// Whether an object exists, once the first list is complete.
+    pub(crate) fn has(&self, namespace: &str, name: &str, uid: &str) -> bool {
+        let index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = index.objects.get(&(namespace.to_owned(), name.to_owned()));
+        entry.is_some_and(|entry| entry.claimant.uid == uid)
     }
 }
 
 impl Index {
     /// Puts an object in; returns the claims whose holder changed.
-    fn put<K: Kind>(&mut self, object: &DeserializeGuard<K>) -> Vec<String> {
+    fn put<K: Kind>(&mut self, object: &DeserializeGuard<K>) -> Vec<Identity> {
         let key = key_of(object);
         if let Some(listed) = &mut self.listed {
             listed.insert(key.clone());
@@ -158,37 +178,41 @@ impl Index {
             return Vec::new();
         };
         let entry = Entry {
-            claim: object.claim(),
+            claims: identities(object),
             claimant: Claimant::of(object),
         };
         if self.objects.get(&key) == Some(&entry) {
             return Vec::new();
         }
         let mut changed = self.remove(&key);
-        let claimants = self.claimants.entry(entry.claim.clone()).or_default();
-        claimants.insert(entry.claimant.clone());
-        // The holder of its old claim is told; the object itself is reconciled anyway.
-        changed.retain(|claim| *claim != entry.claim || entry.claimant.is_deleting);
+        for claim in &entry.claims {
+            let claimants = self.claimants.entry(claim.clone()).or_default();
+            claimants.insert(entry.claimant.clone());
+        }
+        // Others are told about what the object gives up; the object itself is reconciled anyway.
+        changed.retain(|claim| entry.claimant.is_deleting || !entry.claims.contains(claim));
         self.objects.insert(key, entry);
         changed
     }
 
-    /// Removes an object; returns its claim, which may have another holder now.
-    fn remove(&mut self, key: &Key) -> Vec<String> {
+    /// Removes an object; returns its claims, which may have other holders now.
+    fn remove(&mut self, key: &Key) -> Vec<Identity> {
         let Some(entry) = self.objects.remove(key) else {
             return Vec::new();
         };
-        if let Some(claimants) = self.claimants.get_mut(&entry.claim) {
-            claimants.remove(&entry.claimant);
-            if claimants.is_empty() {
-                self.claimants.remove(&entry.claim);
+        for claim in &entry.claims {
+            if let Some(claimants) = self.claimants.get_mut(claim) {
+                claimants.remove(&entry.claimant);
+                if claimants.is_empty() {
+                    self.claimants.remove(claim);
+                }
             }
         }
-        vec![entry.claim]
+        entry.claims
     }
 
     /// Removes the objects that a complete list does not have.
-    fn keep_listed(&mut self) -> Vec<String> {
+    fn keep_listed(&mut self) -> Vec<Identity> {
         let Some(listed) = self.listed.take() else {
             return Vec::new();
         };
@@ -199,6 +223,12 @@ impl Index {
             .collect();
         gone.iter().flat_map(|key| self.remove(key)).collect()
     }
+}
+
+fn identities<K: Kind>(object: &K) -> Vec<Identity> {
+    let place = object.place();
+    let things = object.things().into_iter();
+    things.map(|thing| (place.clone(), thing)).collect()
 }
 
 fn key(namespace: Option<&String>, name: Option<&String>) -> Key {

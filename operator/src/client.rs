@@ -6,12 +6,15 @@ mod api;
 use std::time::Duration;
 
 use reqwest::Method;
+use serde::Deserialize;
 use spice_client::{Client, Credentials, Error, Read, Retries};
-use spice_crds::Exact;
 
-use answer::{class_stored, database_stored, is_absent, present, progress, progress_of};
-pub use answer::{description_fields, failure, origin, refused};
-pub use api::{Accepted, Api, ApiError, Command, Progress, Stored, Verb};
+use answer::{Answer, is_absent, known, progress_of};
+pub use answer::{failure, refused};
+pub use api::{
+    Accepted, Api, ApiError, Change, ChangedThing, Claim, Command, Declaration, Deletion, HandOver,
+    Known, Owner, Progress, Subject, Thing,
+};
 
 /// How long a command waits for the projections before its status is polled instead.
 const WAIT: Duration = Duration::from_secs(10);
@@ -31,7 +34,7 @@ impl ApiClient {
     /// [`ApiClient::new`] with a token, or with authorities of its own.
     pub fn with_credentials(base: &str, credentials: Credentials) -> Result<Self, ApiError> {
         let client = Client::with_credentials(base, credentials);
-        let client = client.map_err(|error| ApiError::Invalid {
+        let client = client.map_err(|error| ApiError::Rejected {
             reason: "invalid_client".into(),
             message: error.to_string(),
         })?;
@@ -42,83 +45,41 @@ impl ApiClient {
     }
 }
 
+#[derive(Deserialize)]
+struct Enveloped {
+    data: Answer,
+}
+
 impl Api for ApiClient {
-    async fn database(&self, database: &str) -> Result<Option<Stored>, ApiError> {
-        let found = self.client.database(database, &Read::default()).await;
-        Ok(present(found)?.map(|database| database_stored(&database.details)))
-    }
-
-    async fn branch(&self, database: &str, branch: &str) -> Result<Option<Stored>, ApiError> {
-        let found = present(self.client.branch(database, branch).await)?;
-        // A branch contains its generation (the position of its creation) and its start.
-        Ok(found.map(|branch| Stored {
-            sequence: branch.sequence,
-            position: branch.from_position,
-            definition: origin(branch.from_branch.as_deref(), branch.from_position),
-            ..Stored::default()
-        }))
-    }
-
-    async fn class(
-        &self,
-        database: &str,
-        branch: &str,
-        class: &str,
-    ) -> Result<Option<Stored>, ApiError> {
-        let read = Read::on(branch);
-        let found = self.client.class_as(database, class, &read).await;
-        let found = present(found)?.map(class_stored);
-        // The api also finds classes by label. A class with this label but another id is a
-        // different class.
-        Ok(found.filter(|found| {
-            let id = found.definition.get("id").and_then(Exact::as_str);
-            id.is_none_or(|id| id == class)
-        }))
+    async fn database(&self, name: &str) -> Result<Known, ApiError> {
+        let found = self.client.database(name, &Read::default()).await;
+        known(found.as_ref().map(|database| &database.details))
     }
 
     async fn command(&self, command: &str) -> Result<Option<Progress>, ApiError> {
-        let found = present(self.client.command(command).await)?;
-        Ok(found.map(progress_of))
+        match self.client.command(command).await {
+            Ok(found) => Ok(Some(progress_of(found))),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(failure(&error)),
+        }
     }
 
-    async fn send(&self, command: &Command) -> Result<Accepted, ApiError> {
-        let method = match command.verb {
-            Verb::Create => Method::POST,
-            Verb::Update => Method::PUT,
-            Verb::Delete => Method::DELETE,
+    async fn send(&self, database: &str, command: &Command) -> Result<Accepted, ApiError> {
+        let call = match command {
+            Command::Declare(_) => "declare",
+            Command::HandOver(_) | Command::Delete(_) => "undeclare",
         };
-        let prefix = ["api", "v1"].into_iter();
-        let parts = prefix.chain(command.path.iter().map(String::as_str));
-        let mut request = self
-            .client
-            .request_parts(method, parts)
-            .idempotency_key(&command.key.to_string())
-            .prefer_wait(WAIT);
-        for (name, value) in &command.query {
-            request = request.query(name, value);
-        }
-        if let Some(body) = &command.body {
-            request = request.json(body);
-        }
-        let sent: Result<spice_client::Accepted, Error> = request.fetch().await;
-        let accepted = match sent {
-            Err(error) if is_absent(&error) && command.verb == Verb::Delete => {
-                return Ok(Accepted {
-                    command: None,
-                    progress: Progress::Completed,
-                });
-            }
-            sent => sent.map_err(|error| failure(&error))?,
+        let parts = ["api", "v1", "databases", database, call];
+        let request = self.client.request_parts(Method::POST, parts);
+        // Both calls are idempotent by nature. A key would repeat an old answer instead.
+        let request = match command {
+            Command::Declare(declaration) => request.json(declaration),
+            Command::HandOver(hand_over) => request.json(hand_over),
+            Command::Delete(deletion) => request.json(deletion),
         };
-        let mut far = progress(accepted.state);
-        if far == Progress::Pending {
-            let now = self.command(&accepted.command_id).await?;
-            far = now.unwrap_or(Progress::Pending);
-        }
-        Ok(Accepted {
-            command: Some(accepted.command_id),
-            progress: far,
-        })
+        let answer: Result<Enveloped, Error> = request.prefer_wait(WAIT).fetch().await;
+        let answer = answer.map_err(|error| failure(&error))?;
+        Ok(answer.data.into())
     }
 }
 

@@ -44,23 +44,23 @@ pub mod reason {
     pub const PROJECTION_FAILED: &str = "ProjectionFailed";
     /// The declaration breaks a rule.
     pub const INVALID_SPEC: &str = "InvalidSpec";
-    /// The api differs in a field that cannot be changed.
-    pub const IMMUTABLE: &str = "Immutable";
     /// A thing that the declaration refers to does not exist.
     pub const REF_NOT_FOUND: &str = "RefNotFound";
-    /// A command was not answered yet.
-    pub const COMMAND_PENDING: &str = "CommandPending";
+    /// The Database does not allow references from this namespace.
+    pub const REF_NOT_ALLOWED: &str = "RefNotAllowed";
+    /// The declared thing exists, has no owner, and `spec.adopt` refuses it.
+    pub const NOT_ADOPTED: &str = "NotAdopted";
+    /// The change loses or invalidates data: see `status.plan`.
+    pub const UNSAFE_CHANGE: &str = "UnsafeChange";
     /// The api refused the command.
     pub const COMMAND_REJECTED: &str = "CommandRejected";
     /// The command was accepted, then discarded.
     pub const COMMAND_FAILED: &str = "CommandFailed";
-    /// The api still differs although it accepted the declaration.
-    pub const STILL_DIFFERENT: &str = "StillDifferent";
     /// The thing was deleted in the api, and is not created again unless a person asks for it.
     pub const EXTERNALLY_DELETED: &str = "ExternallyDeleted";
     /// The api is unavailable.
     pub const API_UNAVAILABLE: &str = "ApiUnavailable";
-    /// The state changed during the write, or another object declares the same thing.
+    /// The state changed during the write, or another object owns the declared thing.
     pub const CONFLICT: &str = "Conflict";
     /// The api differs from the declaration.
     pub const DRIFTED: &str = "Drifted";

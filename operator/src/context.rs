@@ -18,6 +18,8 @@ pub(crate) struct Context {
     pub(crate) resync: Duration,
     /// How long a deletion may take before it counts as blocked.
     pub(crate) deletion_deadline: Duration,
+    /// The id of the cluster, which is part of the owner of things in the api.
+    pub(crate) cluster: String,
     pub(crate) databases: Listed<Database>,
     /// The name of this installation: other ones reconcile other objects.
     pub(crate) instance: Option<String>,

@@ -3,10 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt};
-use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Resource,
-    api::{Api, ObjectMeta},
+    api::ObjectMeta,
     runtime::{
         Controller,
         controller::{self, Action},
@@ -14,7 +13,7 @@ use kube::{
         watcher,
     },
 };
-use spice_crds::{Database, DeletionPolicy, FINALIZER};
+use spice_crds::{DeletionPolicy, FINALIZER};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -27,6 +26,7 @@ use crate::{
     observe::Next,
     publish::{publish, set_finalizer},
     reconcile::{Outcome, finalizer_missing, reconcile},
+    surroundings::{inherit, surroundings},
     watch::Guarded,
 };
 
@@ -34,8 +34,6 @@ use crate::{
 const CONCURRENCY: u16 = 16;
 /// The longest time for one pass.
 const PASS: Duration = Duration::from_mins(2);
-/// How long the deletion of a declared thing is tried while its namespace is being deleted.
-const NAMESPACE_GRACE: Duration = Duration::from_secs(30);
 /// The longest wait between two attempts to delete something.
 const DELETION_PAUSE: Duration = Duration::from_secs(5);
 
@@ -164,7 +162,7 @@ async fn reconcile_object<K: Kind>(
         set_finalizer(&context.client, &resource, true).await?;
         return Ok(Action::await_change());
     }
-    if carried && resource.deletion_policy() == DeletionPolicy::Retain {
+    if carried && resource.policies().deletion == DeletionPolicy::Retain {
         set_finalizer(&context.client, &resource, false).await?;
         return Ok(Action::await_change());
     }
@@ -174,7 +172,13 @@ async fn reconcile_object<K: Kind>(
     };
     let around = surroundings(&resource, databases, claims, context).await;
     let outcome = reconcile(&context.api, &resource, &around, &now()).await;
-    let next = outcome.next;
+    let inherits = match &outcome.held_by {
+        Some((holder, generation)) => {
+            inherit(&resource, holder, *generation, claims, context).await
+        }
+        None => false,
+    };
+    let next = if inherits { Next::Soon } else { outcome.next };
     finish(&resource, &around, outcome, context).await?;
     Ok(schedule(&meta, next, context))
 }
@@ -186,7 +190,10 @@ async fn finish<K: Kind>(
     outcome: Outcome,
     context: &Context,
 ) -> Result<(), kube::Error> {
-    let mut happened = happenings(resource, &outcome.status, outcome.sent);
+    let Some(status) = outcome.status else {
+        return Ok(());
+    };
+    let mut happened = happenings(resource, &status, &outcome.changes);
     if outcome.next == Next::Release {
         set_finalizer(&context.client, resource, false).await?;
         if around.namespace_ends && around.is_overdue {
@@ -198,13 +205,7 @@ async fn finish<K: Kind>(
             happened.push(Happening::warning("Kept", "Delete", note));
         }
     } else {
-        publish(
-            &context.client,
-            &context.published,
-            resource,
-            outcome.status,
-        )
-        .await?;
+        publish(&context.client, &context.published, resource, status).await?;
     }
     let about = resource.object_ref(&());
     for happening in happened {
@@ -219,65 +220,7 @@ fn now() -> String {
     whole.to_string()
 }
 
-/// What is known about an object before the api is asked.
-async fn surroundings<K: Kind>(
-    resource: &K,
-    databases: &Store<Guarded<Database>>,
-    claims: &Claims<K>,
-    context: &Context,
-) -> Surroundings {
-    let deleted_at = resource.meta().deletion_timestamp.as_ref();
-    let namespace_ends = deleted_at.is_some() && namespace_ends(resource, context).await;
-    let limit = if namespace_ends {
-        NAMESPACE_GRACE.min(context.deletion_deadline)
-    } else {
-        context.deletion_deadline
-    };
-    let is_overdue = deleted_at.is_some_and(|at| {
-        let age = jiff::Timestamp::now().duration_since(at.0);
-        Duration::try_from(age).is_ok_and(|age| age >= limit)
-    });
-    Surroundings {
-        database: resolve(resource, databases),
-        rival: claims.rival(resource),
-        heir: claims.heir(resource),
-        namespace_ends,
-        is_overdue,
-    }
-}
-
-/// Whether the namespace of an object is being deleted. Without the right to read it: no.
-async fn namespace_ends<K: Kind>(resource: &K, context: &Context) -> bool {
-    let namespaces: Api<Namespace> = Api::all(context.client.clone());
-    let name = resource.meta().namespace.as_deref().unwrap_or_default();
-    match namespaces.get_metadata(name).await {
-        Ok(namespace) => namespace.metadata.deletion_timestamp.is_some(),
-        Err(kube::Error::Api(status)) if status.is_not_found() => true,
-        Err(error) => {
-            tracing::debug!(namespace = name, %error, "cannot read the namespace");
-            false
-        }
-    }
-}
-
-/// The name in the api of the database that the object refers to. An object that is being
-/// deleted may have outlived its Database: its status has the name.
-fn resolve<K: Kind>(resource: &K, databases: &Store<Guarded<Database>>) -> Option<String> {
-    let name = resource.database_ref()?;
-    let namespace = resource.meta().namespace.as_deref().unwrap_or_default();
-    let reference = ObjectRef::<Guarded<Database>>::new(name).within(namespace);
-    let object = databases.get(&reference);
-    let declared = object.as_ref().and_then(|object| object.0.as_ref().ok());
-    let declared = declared.filter(|database| database.instance() == resource.instance());
-    let deleting = resource.meta().deletion_timestamp.is_some();
-    match declared {
-        Some(database) => Some(database.database_name()),
-        None if deleting => resource.status().and_then(|status| status.database.clone()),
-        None => None,
-    }
-}
-
-/// The classes and branches that wait for a database or a branch, by what they refer to.
+/// The Ontologies and Branches that wait for a database or a branch, by what they refer to.
 pub(crate) mod waiting {
     use kube::{
         Resource,
@@ -296,11 +239,14 @@ pub(crate) mod waiting {
         database: &Guarded<Database>,
     ) -> Vec<ObjectRef<Guarded<K>>> {
         let name = database.meta().name.as_deref();
-        let namespace = database.meta().namespace.as_deref();
-        dependents(store, namespace, |object| object.database_ref() == name)
+        let namespace = database.meta().namespace.as_deref().unwrap_or_default();
+        dependents(store, |object| {
+            object.database_ref().map(|it| it.name.as_str()) == name
+                && object.database_namespace() == namespace
+        })
     }
 
-    /// The classes that are declared on a branch.
+    /// The Ontologies that are declared on a branch.
     pub(crate) fn on_branch(
         store: &Store<Guarded<Ontology>>,
         branch: &Guarded<Branch>,
@@ -309,8 +255,11 @@ pub(crate) mod waiting {
             return Vec::new();
         };
         let name = declared.branch_name();
-        dependents(store, branch.meta().namespace.as_deref(), |object| {
-            object.database_ref() == declared.database_ref() && object.spec.branch_name() == name
+        let database = &declared.spec.database_ref.name;
+        dependents(store, |object| {
+            object.spec.database_ref.name == *database
+                && object.database_namespace() == declared.database_namespace()
+                && object.spec.branch_name() == name
         })
     }
 }

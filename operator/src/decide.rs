@@ -1,12 +1,13 @@
-//! Second step: what to do. Pure.
+//! Second step: what to do. Pure. What a declaration changes is decided by the api, in the same
+//! step as the change itself.
 
-use spice_crds::{DeletionPolicy, Fields};
+use spice_crds::{DeletionPolicy, DriftPolicy, ManagementPolicy, annotation};
 
 use crate::{
-    client::{Command, Progress, Stored, Verb},
+    client::{Claim, Command, Declaration, Deletion, HandOver, Owner, Progress},
     condition::reason,
-    gather::{Surroundings, World},
-    kind::{Kind, command},
+    gather::{Reference, Surroundings, World},
+    kind::Kind,
 };
 
 /// How an object is treated. It is chosen once per pass.
@@ -14,9 +15,11 @@ use crate::{
 pub enum Mode {
     /// The declaration is applied.
     Normal,
+    /// The declaration is compared with the api.
+    Observing,
     /// Nothing is done.
     Suspended,
-    /// The object is being deleted.
+    /// The object is being deleted; whether the declared thing is deleted with it.
     Deleting(DeletionPolicy),
 }
 
@@ -43,8 +46,6 @@ pub enum Step {
     },
     /// Nothing yet: something else must exist first.
     Wait(String),
-    /// Nothing yet: the projections do not show the last change.
-    Await,
     /// Nothing: a person must retry or discard the last command.
     Stall {
         /// One of [`reason`].
@@ -52,30 +53,38 @@ pub enum Step {
         /// The reason in words.
         message: String,
     },
-    /// Nothing: the declaration is in force.
-    Settle(Stored),
-    /// Nothing: the api differs from the declaration, and the policy is to report it.
-    Report(String),
-    /// Send this command.
-    Send(Box<Command>),
+    /// Send these commands, one after the other.
+    Send {
+        /// The database.
+        database: String,
+        /// The commands. The last one is what the pass is about.
+        commands: Vec<Command>,
+    },
     /// The object may be deleted.
     Release,
 }
 
 impl Mode {
-    /// How to treat `resource`. The namespace of an object that cannot be deleted in time ends
-    /// without deleting the declared thing.
+    /// How to treat `resource`. A suspended object deletes nothing, and the namespace of an object
+    /// that cannot be deleted in time ends without deleting the declared thing.
     pub fn of<K: Kind>(resource: &K, around: &Surroundings) -> Self {
+        let policies = resource.policies();
+        let observes = policies.management == ManagementPolicy::Observe;
+        let reports = policies.drift == DriftPolicy::Report && resource.was_synced();
         if resource.meta().deletion_timestamp.is_some() {
-            let must_release =
-                resource.force_release() || (around.namespace_ends && around.is_overdue);
+            let must_release = resource.force_release()
+                || policies.is_suspended
+                || observes
+                || (around.namespace_ends && around.is_overdue);
             Self::Deleting(if must_release {
                 DeletionPolicy::Retain
             } else {
-                resource.deletion_policy()
+                policies.deletion
             })
-        } else if resource.suspended() {
+        } else if policies.is_suspended {
             Self::Suspended
+        } else if observes || reports {
+            Self::Observing
         } else {
             Self::Normal
         }
@@ -83,7 +92,10 @@ impl Mode {
 
     /// Whether the decision depends on the state in the api.
     pub fn needs_world(self) -> bool {
-        matches!(self, Self::Normal | Self::Deleting(DeletionPolicy::Delete))
+        !matches!(
+            self,
+            Self::Suspended | Self::Deleting(DeletionPolicy::Retain)
+        )
     }
 }
 
@@ -93,12 +105,12 @@ pub fn decide<K: Kind>(resource: &K, mode: Mode, world: &World) -> Plan {
         Mode::Suspended => Step::Rest,
         Mode::Deleting(DeletionPolicy::Retain) => Step::Release,
         Mode::Deleting(DeletionPolicy::Delete) => decide_deletion(resource, world),
-        Mode::Normal => decide_apply(resource, world),
+        Mode::Normal | Mode::Observing => decide_declaration(resource, mode, world),
     };
     Plan { mode, step }
 }
 
-fn decide_apply<K: Kind>(resource: &K, world: &World) -> Step {
+fn decide_declaration<K: Kind>(resource: &K, mode: Mode, world: &World) -> Step {
     let problems = resource.problems();
     if !problems.is_empty() {
         return Step::Refuse {
@@ -106,124 +118,131 @@ fn decide_apply<K: Kind>(resource: &K, world: &World) -> Step {
             message: problems.join("; "),
         };
     }
-    if let Some(rival) = &world.around.rival {
-        let message = format!(
-            "{} {} is already declared by {rival}",
-            K::NOUN,
-            resource.external_id()
-        );
+    let Some(database) = world.database.clone() else {
+        return missing_database(resource, world);
+    };
+    let is_database = resource.database_ref().is_none();
+    if !world.known.exists && !is_database {
+        return Step::Wait(format!("waits for database {database}"));
+    }
+    let is_lost = is_database && !world.known.exists && resource.was_applied();
+    let recreates = resource.policies().recreates || resource.new_recreation().is_some();
+    if is_lost && !recreates {
         return Step::Refuse {
-            reason: reason::CONFLICT,
-            message,
+            reason: reason::EXTERNALLY_DELETED,
+            message: lost_message(resource),
         };
     }
-    let Some(database) = &world.database else {
-        let name = resource.database_ref().unwrap_or_default();
-        return Step::Wait(format!("waits for Database {name}"));
-    };
-    if let Some(missing) = &world.found.missing {
-        return Step::Wait(format!("waits for {missing}"));
+    if let Some(step) = stall(world, resource.was_synced()) {
+        return step;
     }
-    let stored = world.found.stored.as_ref();
-    if let Some(message) = stored.and_then(|stored| resource.immutable_difference(stored)) {
-        return Step::Refuse {
-            reason: reason::IMMUTABLE,
-            message,
-        };
-    }
-    let Some(stored) = stored else {
-        return decide_missing(resource, database);
+    let over = (is_database && !world.known.exists).then_some(world.known.over);
+    let policies = resource.policies();
+    let declaration = Declaration {
+        claim: claim(resource, &world.around),
+        adopt: policies.adopt,
+        recreate: recreates,
+        change_policy: policies.change,
+        approve: resource.annotation(annotation::APPROVE).map(str::to_owned),
+        dry_run: mode == Mode::Observing,
+        subject: resource.subject(over),
     };
-    match resource.difference(stored) {
-        None => decide_equal(world, stored),
-        Some(change) => decide_different(resource, world, stored, change),
+    Step::Send {
+        database,
+        commands: vec![Command::Declare(Box::new(declaration))],
     }
 }
 
-/// The declared thing does not exist.
-fn decide_missing<K: Kind>(resource: &K, database: &str) -> Step {
-    let (noun, name) = (K::NOUN, resource.external_id());
-    let was_there = resource
-        .status()
-        .is_some_and(|it| it.synced_generation.is_some());
-    if K::KEEPS_DELETED && was_there && resource.new_recreation().is_none() {
-        let annotation = spice_crds::annotation::RECREATE;
+fn missing_database<K: Kind>(resource: &K, world: &World) -> Step {
+    let name = resource.database_ref().map_or("", |it| it.name.as_str());
+    let namespace = resource.database_namespace();
+    if world.around.database == Reference::Forbidden {
         return Step::Refuse {
-            reason: reason::EXTERNALLY_DELETED,
+            reason: reason::REF_NOT_ALLOWED,
             message: format!(
-                "{noun} {name} was deleted in the api; delete this object, or set the annotation {annotation} to a new value to create the {noun} again, empty"
+                "Database {namespace}/{name} does not allow references from namespace {}; add it to spec.allowedNamespaces of the Database",
+                resource.object_namespace()
             ),
         };
     }
-    if resource.reports_drift() && resource.was_synced() {
-        return Step::Report(format!("{noun} {name} was deleted in the api"));
-    }
-    let body = Some(resource.creation(database));
-    let command = command(resource, database, Verb::Create, None, body);
-    Step::Send(Box::new(command))
+    let place = if namespace == resource.object_namespace() {
+        name.to_owned()
+    } else {
+        format!("{namespace}/{name}")
+    };
+    Step::Wait(format!("waits for Database {place}"))
 }
 
-/// The api has the declared state.
-fn decide_equal(world: &World, stored: &Stored) -> Step {
-    match &world.command {
-        Some(Progress::Failed(message)) => Step::Stall {
+/// Why a thing that was deleted by somebody else stays deleted.
+pub fn lost_message<K: Kind>(resource: &K) -> String {
+    let (noun, name) = (K::NOUN, resource.external_id());
+    let annotation = annotation::RECREATE;
+    format!(
+        "{noun} {name} was deleted in the api; delete this object, or set the annotation {annotation} to a new value to create the {noun} again, empty"
+    )
+}
+
+/// The last command of this generation waits for a person. A newer generation does not wait.
+fn stall(world: &World, is_newest: bool) -> Option<Step> {
+    match world.command.as_ref().filter(|_| is_newest)? {
+        Progress::Failed(message) => Some(Step::Stall {
             reason: reason::COMMAND_FAILED,
             message: message.clone(),
-        },
-        Some(Progress::Parked(handlers)) => Step::Stall {
+        }),
+        Progress::Parked(handlers) => Some(Step::Stall {
             reason: reason::PROJECTION_FAILED,
             message: format!(
                 "the change is parked by {}; find the cause with `spice dead-letters list`, then retry or discard it",
                 handlers.join(" and ")
             ),
-        },
-        Some(Progress::Pending) => Step::Await,
-        _ if world.found.is_late() => Step::Await,
-        _ => Step::Settle(stored.clone()),
+        }),
+        Progress::Pending | Progress::Completed => None,
     }
 }
 
-/// The api has another state. A pending command of an earlier generation does not block a newer one.
-fn decide_different<K: Kind>(resource: &K, world: &World, stored: &Stored, change: Fields) -> Step {
-    if resource.reports_drift() && resource.was_synced() {
-        let keys: Vec<&str> = change.keys().map(String::as_str).collect();
-        return Step::Report(format!(
-            "{} {} was changed in the api: {}",
-            K::NOUN,
-            resource.external_id(),
-            keys.join(", ")
-        ));
-    }
-    let database = world.database.as_deref().unwrap_or_default();
-    let body = Some(change.into());
-    let command = command(resource, database, Verb::Update, Some(stored), body);
-    Step::Send(Box::new(command))
-}
-
-/// The object is being deleted under the policy `Delete`. A thing that another object declares is
-/// left to that object.
+/// The object is being deleted under the policy `Delete`. What another object declares is handed
+/// over to it.
 fn decide_deletion<K: Kind>(resource: &K, world: &World) -> Step {
-    if world.around.rival.is_some() || world.around.heir.is_some() {
-        return Step::Release;
-    }
-    let Some(database) = &world.database else {
+    let (Some(database), Some(claim)) = (world.database.clone(), claim(resource, &world.around))
+    else {
         return Step::Release;
     };
-    let Some(stored) = &world.found.stored else {
+    if !world.known.exists {
         return Step::Release;
-    };
-    let deleting = resource
-        .status()
-        .and_then(|status| status.command.as_ref())
-        .is_some_and(|record| record.verb == Verb::Delete.as_str());
-    if deleting && world.command == Some(Progress::Pending) {
-        return Step::Await;
     }
-    Step::Send(Box::new(command(
-        resource,
-        database,
-        Verb::Delete,
-        Some(stored),
-        None,
-    )))
+    let heirs = world.around.heirs.iter().map(|heir| {
+        Command::HandOver(Box::new(HandOver {
+            claim: claim.clone(),
+            to: heir.owner.clone(),
+            only: heir.things.clone(),
+        }))
+    });
+    let mut commands: Vec<Command> = heirs.collect();
+    commands.push(Command::Delete(Box::new(Deletion {
+        claim,
+        delete: true,
+        change_policy: resource.policies().change,
+        approve: resource.annotation(annotation::APPROVE).map(str::to_owned),
+    })));
+    Step::Send { database, commands }
+}
+
+/// Who declares; none without Kubernetes.
+pub fn claim<K: Kind>(resource: &K, around: &Surroundings) -> Option<Claim> {
+    let cluster = around.cluster.clone()?;
+    Some(Claim {
+        owner: owner(resource, cluster),
+        generation: resource.meta().generation.unwrap_or_default(),
+    })
+}
+
+/// The object as an owner.
+pub fn owner<K: Kind>(resource: &K, cluster: String) -> Owner {
+    Owner {
+        cluster,
+        kind: K::KIND.to_owned(),
+        namespace: resource.object_namespace().to_owned(),
+        name: resource.object_name().to_owned(),
+        uid: resource.meta().uid.clone().unwrap_or_default(),
+    }
 }

@@ -14,7 +14,7 @@ pub use declaration::{
     AnyResource, Breach, Check, Declared, DeclaredError, Flaw, Reading, SHOWN, Source,
 };
 use documents::Rules;
-pub(crate) use names::{Databases, Place, database_of, databases, place_of};
+pub(crate) use names::{Databases, database_of, databases};
 use schema::Schemas;
 
 /// Reads all declarations in `sources`.

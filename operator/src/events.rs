@@ -8,8 +8,8 @@ use kube::{
 use spice_crds::{Condition, ResourceStatus};
 
 use crate::{
-    client::Verb,
-    condition::{find, kind},
+    client::{Change, ChangedThing},
+    condition::{find, kind, reason},
     kind::Kind,
 };
 
@@ -46,29 +46,38 @@ impl Happening {
     }
 }
 
-/// What happened between two statuses. A state that lasts is reported once.
+/// What happened in a pass. A state that lasts is reported once.
 pub(crate) fn happenings<K: Kind>(
     resource: &K,
     new: &ResourceStatus,
-    sent: Option<Verb>,
+    changes: &[ChangedThing],
 ) -> Vec<Happening> {
-    let mut all = Vec::new();
-    if let Some(verb) = sent {
-        let (reason, action) = match verb {
-            Verb::Create => ("Created", "Create"),
-            Verb::Update => ("Updated", "Update"),
-            Verb::Delete => ("Deleted", "Delete"),
-        };
-        all.push(Happening {
-            is_warning: false,
-            reason: reason.to_owned(),
-            action,
-            note: format!("{} {}", K::NOUN, resource.external_id()),
-        });
+    let mut all: Vec<Happening> = Vec::new();
+    // What was applied before can differ only because somebody else changed it.
+    let is_drift = resource.was_synced() && resource.meta().deletion_timestamp.is_none();
+    for (change, reason, action) in [
+        (Change::Added, "Created", "Create"),
+        (Change::Modified, "Updated", "Update"),
+        (Change::Deleted, "Deleted", "Delete"),
+    ] {
+        let things: Vec<String> = changes
+            .iter()
+            .filter(|thing| thing.change == change)
+            .map(|thing| format!("{} {}", thing.kind, thing.name))
+            .collect();
+        if !things.is_empty() {
+            let reason = if is_drift { "DriftCorrected" } else { reason };
+            all.push(Happening {
+                is_warning: false,
+                reason: reason.to_owned(),
+                action,
+                note: things.join(", "),
+            });
+        }
     }
     let old = resource
         .status()
-        .map_or(&[][..], |status| status.conditions.as_slice());
+        .map_or(&[][..], |status| &status.conditions);
     for (kind, action) in [
         (kind::STALLED, "Reconcile"),
         (kind::DRIFTED, "Compare"),
@@ -81,9 +90,8 @@ pub(crate) fn happenings<K: Kind>(
             (&old.reason, &old.message) == (&condition.reason, &condition.message)
         };
         // A drift that is only reported also stalls: one event is enough.
-        let is_drift =
-            kind == kind::STALLED && condition.reason == crate::condition::reason::DRIFTED;
-        if !is_drift && !find(old, kind).is_some_and(is_same) {
+        let is_told = kind == kind::STALLED && condition.reason == reason::DRIFTED;
+        if !is_told && !find(old, kind).is_some_and(is_same) {
             let reason = if kind == kind::DELETION_BLOCKED {
                 kind.to_owned()
             } else {

@@ -16,17 +16,19 @@ pub enum Receipt {
     Failed(ApiError),
 }
 
-/// Executes a plan.
+/// Executes a plan. If a command fails, those after it are not sent.
 pub async fn execute<A: Api>(api: &A, plan: &Plan) -> Result<Receipt, ApiError> {
-    let Step::Send(command) = &plan.step else {
+    let Step::Send { database, commands } = &plan.step else {
         return Ok(Receipt::Nothing);
     };
-    let accepted = api.send(command).await?;
-    tracing::info!(
-        verb = command.verb.as_str(),
-        path = command.path.join("/"),
-        command_id = accepted.command.as_deref(),
-        "command accepted"
-    );
-    Ok(Receipt::Accepted(accepted))
+    let mut receipt = Receipt::Nothing;
+    for command in commands {
+        let accepted = api.send(database, command).await?;
+        if let Some(command_id) = &accepted.command {
+            let changes = accepted.changes.len();
+            tracing::info!(database, command_id, changes, "command accepted");
+        }
+        receipt = Receipt::Accepted(accepted);
+    }
+    Ok(receipt)
 }

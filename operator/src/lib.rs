@@ -10,6 +10,7 @@ mod branch;
 mod claims;
 pub mod client;
 pub mod condition;
+pub mod conformance;
 mod context;
 mod controller;
 mod database;
@@ -27,6 +28,7 @@ mod ontology;
 mod publish;
 pub mod reconcile;
 mod run;
+mod surroundings;
 mod watch;
 
 pub use apply::{Applied, ApplyReport, apply_documents};

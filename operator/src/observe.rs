@@ -1,23 +1,28 @@
 //! Fourth step: the new status of the object, and when to reconcile it again. Pure.
 
-use spice_crds::{CommandRecord, ConditionStatus, ResourceStatus, annotation};
+use spice_crds::{
+    CommandRecord,
+    ConditionStatus::{self, False, True, Unknown},
+    ResourceStatus, annotation,
+};
 
 use crate::{
-    client::{ApiError, Progress, Stored, Verb},
+    client::{Accepted, ApiError, ChangedThing, Command, Progress, Subject},
     condition::{Draft, find, kind, merge_conditions, reason},
-    decide::{Mode, Plan, Step},
+    decide::{Mode, Plan, Step, lost_message},
     execute::Receipt,
     gather::World,
-    kind::{Kind, annotation_of},
+    kind::Kind,
 };
+
+/// The maximum number of changed things in a message.
+const NAMED: usize = 5;
 
 /// When to reconcile again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
     /// At the next resync, or when the object changes.
     Resync,
-    /// Immediately: something was done.
-    Now,
     /// Soon, with increasing waits.
     Soon,
     /// Later, with increasing waits: it failed.
@@ -40,8 +45,6 @@ pub struct Observation {
 /// A part of a condition: its type, its status, its reason.
 type Part = (&'static str, ConditionStatus, &'static str);
 
-use ConditionStatus::{False, True, Unknown};
-
 impl Observation {
     /// These conditions with one message.
     fn of(parts: &[Part], message: &str, next: Next) -> Self {
@@ -58,7 +61,16 @@ impl Observation {
         }
     }
 
-    /// Adds a condition that is present only when true.
+    /// Adds a condition that is present only when true, with the reason and the message of the
+    /// last one.
+    fn and(self, kind: &'static str) -> Self {
+        let last = self.drafts.last().cloned();
+        let (reason, message) = last.map_or((reason::PENDING, String::new()), |last| {
+            (last.reason, last.message)
+        });
+        self.with(kind, reason, &message)
+    }
+
     fn with(mut self, kind: &'static str, reason: &'static str, message: &str) -> Self {
         self.drafts.push(Draft {
             kind,
@@ -121,51 +133,96 @@ pub fn observe<K: Kind>(
 ) -> Observation {
     match receipt {
         Receipt::Failed(error) => return observe_failure(resource, world, error, plan.mode),
-        Receipt::Accepted(accepted) => return observe_progress(&accepted.progress, plan.mode),
+        Receipt::Accepted(accepted) => return observe_answer(resource, world, plan, accepted),
         Receipt::Nothing => {}
     }
     match &plan.step {
         Step::Rest => {
             Observation::unknown(reason::SUSPENDED, "suspended: not reconciled", Next::Resync)
         }
-        Step::Refuse { reason, message } => observe_refusal(reason, message),
-        Step::Wait(what) => Observation::unaccepted(reason::REF_NOT_FOUND, what, Next::Soon).with(
-            kind::RECONCILING,
-            reason::REF_NOT_FOUND,
-            what,
-        ),
-        Step::Await | Step::Send(_) => lagging(plan.mode, Next::Soon),
-        Step::Stall { reason, message } => Observation::unprojected(reason, message, Next::Retry)
-            .with(kind::STALLED, reason, message),
-        Step::Report(what) => Observation::unsynced(reason::DRIFTED, what, Next::Resync)
-            .with(kind::DRIFTED, reason::DRIFTED, what)
-            .with(kind::STALLED, reason::DRIFTED, what),
-        Step::Settle(_) => settled(resource),
-        Step::Release => {
-            Observation::unsynced(reason::DELETING, "the object can be deleted", Next::Release)
+        Step::Refuse { reason, message } if *reason == reason::EXTERNALLY_DELETED => {
+            Observation::unsynced(reason, message, Next::Resync).and(kind::STALLED)
+        }
+        Step::Refuse { reason, message } => {
+            Observation::unaccepted(reason, message, Next::Resync).and(kind::STALLED)
+        }
+        Step::Wait(what) => {
+            Observation::unaccepted(reason::REF_NOT_FOUND, what, Next::Soon).and(kind::RECONCILING)
+        }
+        Step::Stall { reason, message } => {
+            Observation::unprojected(reason, message, Next::Retry).and(kind::STALLED)
+        }
+        Step::Release | Step::Send { .. } => released(),
+    }
+}
+
+fn released() -> Observation {
+    let message = "the object can be deleted";
+    Observation::unsynced(reason::DELETING, message, Next::Release)
+}
+
+/// The observation after the api executed the command.
+fn observe_answer<K: Kind>(
+    resource: &K,
+    world: &World,
+    plan: &Plan,
+    accepted: &Accepted,
+) -> Observation {
+    match plan.mode {
+        // The deletion is in the log: nothing can undo it.
+        Mode::Deleting(_) => released(),
+        Mode::Observing if !accepted.changes.is_empty() => {
+            let message = describe_drift::<K>(&resource.external_id(), accepted);
+            Observation::unsynced(reason::DRIFTED, &message, Next::Resync)
+                .and(kind::DRIFTED)
+                .and(kind::STALLED)
+        }
+        _ if is_shown(resource, world, accepted) => settled(resource),
+        _ => {
+            let message = "waits until the projections show the change";
+            Observation::unprojected(reason::LAGGING, message, Next::Soon).and(kind::RECONCILING)
         }
     }
 }
 
-fn observe_progress(progress: &Progress, mode: Mode) -> Observation {
-    match progress {
-        Progress::Completed => lagging(mode, Next::Now),
-        Progress::Pending | Progress::Parked(_) => lagging(mode, Next::Soon),
-        Progress::Failed(message) => Observation::unprojected(
-            reason::COMMAND_FAILED,
-            message,
-            Next::Retry,
-        )
-        .with(kind::STALLED, reason::COMMAND_FAILED, message),
+/// Whether the projections show the declared state.
+fn is_shown<K: Kind>(resource: &K, world: &World, accepted: &Accepted) -> bool {
+    if accepted.command.is_some() {
+        return accepted.progress == Progress::Completed;
     }
+    let is_pending = world.command.as_ref().is_some_and(|it| !is_final(it));
+    let target = target(resource, world).unwrap_or(world.known.position);
+    !is_pending && world.known.projected > target
 }
 
-fn observe_refusal(reason: &'static str, message: &str) -> Observation {
-    let observation = match reason {
-        reason::EXTERNALLY_DELETED => Observation::unsynced(reason, message, Next::Resync),
-        _ => Observation::unaccepted(reason, message, Next::Resync),
+/// The position that the projections must have passed; none if this generation was not applied.
+fn target<K: Kind>(resource: &K, world: &World) -> Option<u64> {
+    let position = resource
+        .status()?
+        .position
+        .filter(|_| resource.was_synced());
+    // A log that was made again is shorter.
+    let position = position.and_then(|at| u64::try_from(at).ok())?;
+    (position <= world.known.position).then_some(position)
+}
+
+fn describe_drift<K: Kind>(name: &str, accepted: &Accepted) -> String {
+    let noun = K::NOUN;
+    let things: Vec<String> = accepted
+        .changes
+        .iter()
+        .take(NAMED)
+        .map(|thing| format!("{} {}", thing.kind, thing.name))
+        .collect();
+    let count = accepted.changes.len();
+    let more = match count.saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
     };
-    observation.with(kind::STALLED, reason, message)
+    format!(
+        "{noun} {name} differs from the declaration: {}{more}",
+        things.join(", ")
+    )
 }
 
 /// The observation after the api did not answer or refused.
@@ -175,60 +232,75 @@ pub fn observe_failure<K: Kind>(
     error: &ApiError,
     mode: Mode,
 ) -> Observation {
-    let message = match error {
-        ApiError::Transient { message } | ApiError::Conflict { message } => message.clone(),
-        ApiError::Rejected { reason, message } | ApiError::Invalid { reason, message } => {
-            format!("{reason}: {message}")
-        }
-    };
-    let (reason, observation) = match error {
+    let is_deleting = matches!(mode, Mode::Deleting(_));
+    if is_deleting && matches!(error, ApiError::Missing { .. } | ApiError::Stale { .. }) {
+        // The database is gone, or another object has taken over.
+        return released();
+    }
+    let message = error.to_string();
+    let observation = match error {
         ApiError::Transient { .. } => {
             let reason = reason::API_UNAVAILABLE;
             let observation = Observation::unknown(reason, &message, Next::Retry);
-            let is_applied = resource.was_synced();
-            (
-                reason,
+            if resource.was_synced() {
+                observation
+            } else {
                 // The new declaration is not in force, even if the old one is still Ready.
-                if is_applied {
-                    observation
-                } else {
-                    observation.with(kind::RECONCILING, reason, &message)
-                },
-            )
+                observation.and(kind::RECONCILING)
+            }
+        }
+        ApiError::Missing { .. } => {
+            Observation::unaccepted(reason::REF_NOT_FOUND, &message, Next::Soon)
+                .and(kind::RECONCILING)
         }
         ApiError::Conflict { .. } => {
-            let reason = reason::CONFLICT;
-            let observation = Observation::unsynced(reason, &message, Next::Soon);
-            (
-                reason,
-                observation.with(kind::RECONCILING, reason, &message),
-            )
+            Observation::unsynced(reason::CONFLICT, &message, Next::Soon).and(kind::RECONCILING)
         }
-        ApiError::Rejected { .. } | ApiError::Invalid { .. } => {
-            let reason = reason::COMMAND_REJECTED;
-            let observation = Observation::unsynced(reason, &message, Next::Retry);
-            let observation = if matches!(mode, Mode::Deleting(_)) {
-                observation.with(kind::RECONCILING, reason, &message)
-            } else {
-                observation.with(kind::STALLED, reason, &message)
-            };
-            (reason, observation)
+        ApiError::Stale { .. } => Observation::unknown(reason::CONFLICT, &message, Next::Retry),
+        ApiError::Owned { .. } => {
+            Observation::unaccepted(reason::CONFLICT, &message, Next::Retry).and(kind::STALLED)
+        }
+        ApiError::NotAdopted { .. } => {
+            Observation::unsynced(reason::NOT_ADOPTED, &message, Next::Retry).and(kind::STALLED)
+        }
+        ApiError::Unsafe { plan, .. } => {
+            let message = format!(
+                "{message} (annotation {}={})",
+                annotation::APPROVE,
+                plan.hash
+            );
+            Observation::unsynced(reason::UNSAFE_CHANGE, &message, Next::Retry).and(kind::STALLED)
+        }
+        ApiError::Deleted { .. } => {
+            let message = lost_message(resource);
+            Observation::unsynced(reason::EXTERNALLY_DELETED, &message, Next::Retry)
+                .and(kind::STALLED)
+        }
+        ApiError::Rejected { .. } => {
+            Observation::unsynced(reason::COMMAND_REJECTED, &message, Next::Retry)
+                .and(kind::STALLED)
         }
     };
-    if matches!(mode, Mode::Deleting(_)) && world.around.is_overdue {
-        return observation.with(kind::DELETION_BLOCKED, reason, &message);
+    if is_deleting {
+        deleting(observation, world.around.is_overdue)
+    } else {
+        observation
     }
-    observation
 }
 
-/// The observation when the api still differs after it accepted the declaration.
-pub fn observe_still_different() -> Observation {
-    let message = "the api accepted the declaration, but its state still differs";
-    Observation::unsynced(reason::STILL_DIFFERENT, message, Next::Retry).with(
-        kind::STALLED,
-        reason::STILL_DIFFERENT,
-        message,
-    )
+/// The observation of a deletion that failed: tried again, and blocked after the deadline.
+fn deleting(mut observation: Observation, is_overdue: bool) -> Observation {
+    let Some(last) = observation.drafts.last().cloned() else {
+        return observation;
+    };
+    let raised = |kind: &str| kind == kind::STALLED || kind == kind::RECONCILING;
+    observation.drafts.retain(|draft| !raised(draft.kind));
+    let observation = observation.with(kind::RECONCILING, reason::DELETING, &last.message);
+    if is_overdue {
+        observation.with(kind::DELETION_BLOCKED, last.reason, &last.message)
+    } else {
+        observation
+    }
 }
 
 /// The new status, from `observation` and the data of the pass.
@@ -250,50 +322,71 @@ pub fn status<K: Kind>(
         now,
     );
     status.observed_generation = generation;
-    status.last_handled_reconcile_at =
-        annotation_of(resource, annotation::RECONCILE_AT).map(str::to_owned);
+    status.last_handled_reconcile_at = resource
+        .annotation(annotation::RECONCILE_AT)
+        .map(str::to_owned);
     if let Some(database) = &world.database {
-        status.database = Some(database.clone());
         status.external_id = Some(resource.external_id());
+        status.endpoint = Some(resource.endpoint(database));
+        status.database = Some(database.clone());
     }
     if world.command.as_ref().is_some_and(is_final)
         && let Some(record) = &mut status.command
     {
         record.pending = false;
     }
-    if let (Receipt::Accepted(accepted), Step::Send(command)) = (receipt, &plan.step) {
-        let id = accepted.command.clone();
-        status.command = Some(CommandRecord {
-            id: id.unwrap_or_else(|| command.key.to_string()),
-            verb: command.verb.as_str().to_owned(),
-            pending: !is_final(&accepted.progress),
-        });
-        if command.verb == Verb::Create {
-            let asked = annotation_of(resource, annotation::RECREATE);
-            status.last_handled_recreation = asked.map(str::to_owned);
+    match receipt {
+        Receipt::Failed(ApiError::Unsafe { plan, .. }) => status.plan = Some((**plan).clone()),
+        Receipt::Accepted(accepted) => {
+            status.plan = None;
+            if plan.mode == Mode::Normal {
+                remember(&mut status, resource, world, plan, accepted);
+            }
+        }
+        Receipt::Failed(_) | Receipt::Nothing => {
+            if !observation.keep {
+                status.plan = None;
+            }
         }
     }
-    if let Step::Settle(stored) = &plan.step {
-        remember(&mut status, stored, generation);
-    }
     status
+}
+
+/// The position changes only with a command of this object: it shows when the declaration was last
+/// applied, not the current end of the log.
+fn remember<K: Kind>(
+    status: &mut ResourceStatus,
+    resource: &K,
+    world: &World,
+    plan: &Plan,
+    accepted: &Accepted,
+) {
+    let position = match &accepted.command {
+        Some(id) => {
+            status.command = Some(CommandRecord {
+                id: id.clone(),
+                pending: !is_final(&accepted.progress),
+            });
+            accepted.position
+        }
+        None => target(resource, world).or(Some(world.known.position)),
+    };
+    status.position = position.and_then(|at| i64::try_from(at).ok());
+    status.synced_generation = resource.meta().generation;
+    let asked = resource.annotation(annotation::RECREATE);
+    status.last_handled_recreation = asked.map(str::to_owned);
+    if let Step::Send { commands, .. } = &plan.step
+        && let Some(Command::Declare(declaration)) = commands.last()
+        && let Subject::Classes { definitions, .. } = &declaration.subject
+    {
+        status.classes = i64::try_from(definitions.len()).ok();
+    }
 }
 
 /// Whether the status of the command cannot change any more. A discarded command is asked again, so
 /// that its message stays.
 fn is_final(progress: &Progress) -> bool {
     *progress == Progress::Completed
-}
-
-/// The position changes only with the sequence: it shows when the thing last changed, not the
-/// current end of the log.
-fn remember(status: &mut ResourceStatus, stored: &Stored, generation: Option<i64>) {
-    let sequence = stored.sequence.and_then(|n| i64::try_from(n).ok());
-    if status.position.is_none() || status.sequence != sequence {
-        status.position = stored.position.and_then(|n| i64::try_from(n).ok());
-    }
-    status.sequence = sequence;
-    status.synced_generation = generation;
 }
 
 fn settled<K: Kind>(resource: &K) -> Observation {
@@ -311,22 +404,15 @@ fn settled<K: Kind>(resource: &K) -> Observation {
     Observation::of(&parts, &message, Next::Resync)
 }
 
-/// A command is in the log, and the projections do not show it yet.
-fn lagging(mode: Mode, next: Next) -> Observation {
-    let (reason, message) = match mode {
-        Mode::Deleting(_) => (
-            reason::DELETING,
-            "waits until the projections show the deletion",
-        ),
-        _ => (
-            reason::LAGGING,
-            "waits until the projections show the change",
-        ),
-    };
-    Observation::unprojected(reason, message, next).with(kind::RECONCILING, reason, message)
-}
-
 /// Whether the object is Ready, whatever its generation.
 pub fn is_ready(status: &ResourceStatus) -> bool {
     find(&status.conditions, kind::READY).is_some_and(|ready| ready.status == True)
+}
+
+/// What a pass changed in the api.
+pub fn changed(receipt: &Receipt) -> Vec<ChangedThing> {
+    match receipt {
+        Receipt::Accepted(accepted) if accepted.command.is_some() => accepted.changes.clone(),
+        _ => Vec::new(),
+    }
 }

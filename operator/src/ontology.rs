@@ -1,24 +1,29 @@
-//! A class: created, corrected, deleted.
+//! A set of classes: declared as a whole, in one transaction.
 
 mod definition;
 
-use spice_crds::{DeletionPolicy, DriftPolicy, Exact, Fields, Ontology, ResourceStatus};
+use spice_crds::{DatabaseRef, DriftPolicy, Exact, Ontology, ResourceStatus};
 
 use crate::{
-    client::{Api, ApiError, Stored},
-    kind::{Found, Kind, Location},
+    client::{Subject, Thing},
+    kind::{Kind, Policies},
 };
+
+pub(crate) use definition::definition;
 
 impl Kind for Ontology {
     const KIND: &'static str = "Ontology";
-    const NOUN: &'static str = "class";
-    const KEEPS_DELETED: bool = false;
+    const NOUN: &'static str = "the set of classes on branch";
 
     fn external_id(&self) -> String {
-        self.class_id()
+        self.spec.branch_name().to_owned()
     }
-    fn database_ref(&self) -> Option<&str> {
-        Some(&self.spec.database_ref.name)
+    fn endpoint(&self, database: &str) -> String {
+        let branch = self.spec.branch_name().replace('/', "%2F");
+        format!("/api/v1/databases/{database}/ontology?branch={branch}")
+    }
+    fn database_ref(&self) -> Option<&DatabaseRef> {
+        Some(&self.spec.database_ref)
     }
     fn instance(&self) -> Option<&str> {
         self.spec.instance.as_deref()
@@ -29,79 +34,36 @@ impl Kind for Ontology {
     fn set_status(&mut self, status: ResourceStatus) {
         self.status = Some(status);
     }
-    fn suspended(&self) -> bool {
-        self.spec.suspend == Some(true)
-    }
-    fn deletion_policy(&self) -> DeletionPolicy {
-        self.spec.deletion_policy.unwrap_or(DeletionPolicy::Retain)
-    }
-    fn reports_drift(&self) -> bool {
-        self.spec.drift_policy == Some(DriftPolicy::Report)
+    fn policies(&self) -> Policies {
+        let spec = &self.spec;
+        let drift = spec.drift_policy.unwrap_or_default();
+        Policies {
+            is_suspended: spec.suspend == Some(true),
+            management: spec.management_policy.unwrap_or_default(),
+            drift,
+            // A class is a definition: nothing is lost with it that the declaration does not have.
+            recreates: drift == DriftPolicy::Correct,
+            adopt: spec.adopt.unwrap_or_default(),
+            change: spec.change_policy.unwrap_or_default(),
+            deletion: spec.deletion_policy.unwrap_or_default(),
+        }
     }
     fn problems(&self) -> Vec<String> {
-        self.spec.problems(self.object_name())
+        self.spec.problems()
     }
-
-    async fn find<A: Api>(&self, api: &A, database: &str) -> Result<Found, ApiError> {
-        let branch = self.spec.branch_name();
-        let Some(known) = api.database(database).await? else {
-            return Ok(Found::without(format!("database {database}")));
-        };
-        if branch != "main" && api.branch(database, branch).await?.is_none() {
-            return Ok(Found::without(format!(
-                "branch {branch} of database {database}"
-            )));
-        }
-        let class = self.class_id();
-        let stored = api.class(database, branch, &class).await?;
-        let needed = self.spec.parent_class.as_deref().filter(|_| {
-            let change = stored.as_ref().map(|stored| self.difference(stored));
-            change.is_none_or(|change| change.is_some_and(|it| it.contains_key("parent_class")))
+    fn things(&self) -> Vec<Thing> {
+        let classes = self.spec.classes.iter();
+        let things = classes.map(|class| Thing::Class {
+            branch: self.spec.branch_name().to_owned(),
+            name: class.name.clone(),
         });
-        if let Some(parent) = needed.filter(|parent| *parent != class)
-            && api.class(database, branch, parent).await?.is_none()
-        {
-            let missing = format!("class {parent} on branch {branch} of database {database}");
-            return Ok(Found::without(missing));
+        things.collect()
+    }
+    fn subject(&self, _over: Option<u64>) -> Subject {
+        let definitions = self.spec.classes.iter().map(definition);
+        Subject::Classes {
+            branch: self.spec.branch_name().to_owned(),
+            definitions: definitions.map(Exact::from).collect(),
         }
-        Ok(Found {
-            missing: None,
-            stored,
-            projected: known.projected,
-        })
-    }
-
-    fn claim(&self) -> String {
-        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
-        let (database, branch) = (&self.spec.database_ref.name, self.spec.branch_name());
-        format!("{namespace}/{database}/{branch}/{}", self.class_id())
-    }
-
-    fn difference(&self, stored: &Stored) -> Option<Fields> {
-        definition::difference(&definition::definition(&self.spec), &stored.definition)
-    }
-
-    fn location(&self, database: &str) -> Location {
-        let collection = vec![
-            "databases".to_owned(),
-            database.to_owned(),
-            "ontology".to_owned(),
-        ];
-        let mut item = collection.clone();
-        item.push(self.class_id());
-        let query = vec![("branch", self.spec.branch_name().to_owned())];
-        Location {
-            collection,
-            item,
-            query,
-            sequenced: true,
-        }
-    }
-
-    fn creation(&self, _database: &str) -> Exact {
-        let mut body = Fields::new();
-        body.insert("id".into(), self.class_id().into());
-        body.extend(definition::definition(&self.spec));
-        body.into()
     }
 }

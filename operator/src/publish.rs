@@ -109,6 +109,5 @@ pub(crate) async fn set_finalizer<K: Kind>(
 }
 
 fn objects<K: Kind>(client: &Client, resource: &K) -> Api<K> {
-    let namespace = resource.meta().namespace.as_deref().unwrap_or_default();
-    Api::namespaced(client.clone(), namespace)
+    Api::namespaced(client.clone(), resource.object_namespace())
 }

@@ -2,26 +2,32 @@
 
 use std::time::Duration;
 
-use spice_crds::ResourceStatus;
+use spice_crds::{DeletionPolicy, FINALIZER, ResourceStatus};
 
 use crate::{
-    client::{Api, ApiError, Verb},
+    client::{Api, ApiError, ChangedThing, Owner},
     decide::{Mode, Plan, Step, decide},
     execute::{Receipt, execute},
     gather::{Surroundings, World, gather},
     kind::Kind,
-    observe::{Next, Observation, observe, observe_failure, observe_still_different, status},
+    observe::{Next, changed, observe, status},
 };
+
+/// The longest time for the reads of a pass, and for its command.
+const READS: Duration = Duration::from_secs(20);
+const WRITE: Duration = Duration::from_secs(30);
 
 /// The result of a pass.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
-    /// The status to publish.
-    pub status: ResourceStatus,
+    /// The status to publish; none if the pass was about an old state of the object.
+    pub status: Option<ResourceStatus>,
     /// When to look again.
     pub next: Next,
-    /// The command that was sent and accepted.
-    pub sent: Option<Verb>,
+    /// What was changed in the api.
+    pub changes: Vec<ChangedThing>,
+    /// The owner that holds the declared thing, and its newest generation.
+    pub held_by: Option<(Owner, i64)>,
 }
 
 /// Whether the object needs the finalizer before a pass may send a command, so that the created
@@ -32,37 +38,61 @@ pub fn finalizer_missing<K: Kind>(resource: &K) -> bool {
         .finalizers
         .iter()
         .flatten()
-        .any(|f| f == spice_crds::FINALIZER);
+        .any(|f| f == FINALIZER);
     let deleting = resource.meta().deletion_timestamp.is_some();
-    let wanted = resource.deletion_policy() == spice_crds::DeletionPolicy::Delete;
+    let wanted = resource.policies().deletion == DeletionPolicy::Delete;
     wanted && !present && !deleting
 }
 
-/// Runs one pass, which sends at most one command. If the command is projected already, reads the
-/// state again, so that the status shows the actual state.
+/// Runs one pass, which sends at most one command.
 pub async fn reconcile<K: Kind, A: Api>(
     api: &A,
     resource: &K,
     around: &Surroundings,
     now: &str,
 ) -> Outcome {
-    let first = pass(api, resource, around, now, true).await;
-    if first.next != Next::Now {
-        return first;
-    }
-    let mut seen = resource.clone();
-    seen.set_status(first.status.clone());
-    let second = pass(api, &seen, around, now, false).await;
+    let mode = Mode::of(resource, around);
+    let mut world = World {
+        around: around.clone(),
+        ..World::default()
+    };
+    let mut plan = Plan {
+        mode,
+        step: Step::Rest,
+    };
+    let receipt = match run(api, resource, &mut world, &mut plan).await {
+        Ok(receipt) => receipt,
+        Err(error) => Receipt::Failed(error),
+    };
+    let observation = observe(resource, &world, &plan, &receipt);
+    let status = status(resource, &world, &plan, &receipt, &observation, now);
+    let is_stale = matches!(receipt, Receipt::Failed(ApiError::Stale { .. }))
+        && observation.next != Next::Release;
     Outcome {
-        status: with_old_transitions(resource, second.status),
-        next: second.next,
-        sent: first.sent,
+        status: (!is_stale).then_some(status),
+        next: observation.next,
+        changes: changed(&receipt),
+        held_by: match receipt {
+            Receipt::Failed(ApiError::Owned {
+                owner, generation, ..
+            }) => Some((*owner, generation)),
+            _ => None,
+        },
     }
 }
 
-/// The longest time for the reads of a pass, and for its command.
-const READS: Duration = Duration::from_secs(20);
-const WRITE: Duration = Duration::from_secs(30);
+async fn run<K: Kind, A: Api>(
+    api: &A,
+    resource: &K,
+    world: &mut World,
+    plan: &mut Plan,
+) -> Result<Receipt, ApiError> {
+    if plan.mode.needs_world() {
+        *world = within(READS, gather(api, resource, &world.around)).await?;
+    }
+    *plan = decide(resource, plan.mode, world);
+    within(WRITE, execute(api, plan)).await
+}
 
 /// The result of `work`; an error if it takes too long.
 async fn within<T>(
@@ -73,79 +103,6 @@ async fn within<T>(
         message: "the api did not answer in time".into(),
     };
     tokio::time::timeout(limit, work).await.map_err(late)?
-}
-
-async fn pass<K: Kind, A: Api>(
-    api: &A,
-    resource: &K,
-    around: &Surroundings,
-    now: &str,
-    may_send: bool,
-) -> Outcome {
-    let mode = Mode::of(resource, around);
-    let mut world = World {
-        around: around.clone(),
-        ..World::default()
-    };
-    if mode.needs_world() {
-        match within(READS, gather(api, resource, around)).await {
-            Ok(gathered) => world = gathered,
-            Err(error) => {
-                let observation = observe_failure(resource, &world, &error, mode);
-                return failed(resource, mode, &observation, now);
-            }
-        }
-    }
-    let plan = decide(resource, mode, &world);
-    if !may_send && matches!(plan.step, Step::Send(_)) {
-        return failed(resource, mode, &observe_still_different(), now);
-    }
-    let receipt = match within(WRITE, execute(api, &plan)).await {
-        Ok(receipt) => receipt,
-        Err(error) => Receipt::Failed(error),
-    };
-    let observation = observe(resource, &world, &plan, &receipt);
-    let sent = match (&plan.step, &receipt) {
-        (Step::Send(command), Receipt::Accepted(_)) => Some(command.verb),
-        _ => None,
-    };
-    Outcome {
-        status: status(resource, &world, &plan, &receipt, &observation, now),
-        next: observation.next,
-        sent,
-    }
-}
-
-fn failed<K: Kind>(resource: &K, mode: Mode, observation: &Observation, now: &str) -> Outcome {
-    let plan = Plan {
-        mode,
-        step: Step::Await,
-    };
-    let world = World::default();
-    Outcome {
-        status: status(resource, &world, &plan, &Receipt::Nothing, observation, now),
-        next: observation.next,
-        sent: None,
-    }
-}
-
-/// Keeps the transition time of a condition that is the same at the end of a pass as at its start.
-fn with_old_transitions<K: Kind>(resource: &K, mut status: ResourceStatus) -> ResourceStatus {
-    let old = resource
-        .status()
-        .map(|status| status.conditions.as_slice())
-        .unwrap_or_default();
-    for condition in &mut status.conditions {
-        let before = old
-            .iter()
-            .find(|o| o.kind == condition.kind && o.status == condition.status);
-        if let Some(before) = before {
-            condition
-                .last_transition_time
-                .clone_from(&before.last_transition_time);
-        }
-    }
-    status
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::{Stream, channel::mpsc::UnboundedReceiver};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Client, Resource,
     api::{Api, ListParams},
@@ -46,6 +47,9 @@ pub struct OperatorConfig {
     pub namespace: Option<String>,
     /// The name of this installation: only objects whose `spec.instance` is the same are reconciled.
     pub instance: Option<String>,
+    /// The id of the cluster, which is part of the owner of things in the api; none: the uid of the
+    /// namespace `kube-system`.
+    pub cluster: Option<String>,
     /// The interval for reconciling settled objects again (plus or minus a fifth).
     pub resync: Duration,
     /// How long a deletion may take before it counts as blocked.
@@ -62,6 +66,7 @@ impl OperatorConfig {
             credentials: Credentials::default(),
             namespace: None,
             instance: None,
+            cluster: None,
             resync: Duration::from_secs(30),
             deletion_deadline: DELETION_DEADLINE,
             lease: None,
@@ -75,6 +80,11 @@ pub enum OperatorError {
     /// The api's URL is invalid.
     #[error("cannot set up the operator")]
     Config(#[from] ApiError),
+    /// The cluster has no known id.
+    #[error(
+        "cannot read the namespace kube-system, whose uid is the id of the cluster; allow it, or set --cluster-id"
+    )]
+    Cluster(#[source] kube::Error),
     /// Another process may lead by now.
     #[error("lost the lease {0}; another process may reconcile now")]
     LeadershipLost(String),
@@ -96,9 +106,20 @@ pub async fn run(
     if stop.run_until_cancelled(served).await.is_none() {
         return Ok(());
     }
-    tracing::info!(api = config.api_url, "the operator is running");
+    let cluster = match &config.cluster {
+        Some(cluster) => cluster.clone(),
+        None => cluster_id(&client).await.map_err(OperatorError::Cluster)?,
+    };
+    tracing::info!(api = config.api_url, cluster, "the operator is running");
     let (leading, leads) = watch::channel(config.lease.is_none());
-    let work = Box::pin(run_controllers(client.clone(), api, &config, leads, &stop));
+    let work = Box::pin(run_controllers(
+        client.clone(),
+        api,
+        &config,
+        cluster,
+        leads,
+        &stop,
+    ));
     match &config.lease {
         None => work.await,
         Some(lease) => {
@@ -167,6 +188,7 @@ async fn run_controllers(
     client: Client,
     api: ApiClient,
     config: &OperatorConfig,
+    cluster: String,
     leads: watch::Receiver<bool>,
     stop: &CancellationToken,
 ) {
@@ -179,6 +201,7 @@ async fn run_controllers(
         api,
         resync: config.resync,
         deletion_deadline: config.deletion_deadline,
+        cluster,
         databases: databases.listed.clone(),
         instance: config.instance.clone(),
         leads,
@@ -215,6 +238,13 @@ async fn run_controllers(
         drive(of_branches, branches.claims, context.clone()),
         drive(of_ontologies, ontologies.claims, context),
     );
+}
+
+/// The id of the cluster: the uid of a namespace that every cluster has.
+async fn cluster_id(client: &Client) -> Result<String, kube::Error> {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let namespace = namespaces.get_metadata("kube-system").await?;
+    Ok(namespace.metadata.uid.unwrap_or_default())
 }
 
 fn guarded<K: Kind>(client: &Client, config: &OperatorConfig) -> Api<Guarded<K>> {

@@ -137,13 +137,11 @@ pub(crate) fn watch<K: Kind>(
 /// The objects that `select` names, out of a store.
 pub(crate) fn dependents<K: Kind>(
     store: &Store<Guarded<K>>,
-    namespace: Option<&str>,
     select: impl Fn(&K) -> bool,
 ) -> Vec<ObjectRef<Guarded<K>>> {
     store
         .state()
         .into_iter()
-        .filter(|object| object.meta().namespace.as_deref() == namespace)
         .filter(|object| object.0.as_ref().is_ok_and(&select))
         .map(|object| ObjectRef::from_obj(&*object))
         .collect()

@@ -66,7 +66,7 @@ fn class(name: &str) -> Value {
     json!({"apiVersion": "spiceharvester.dev/v1alpha1", "kind": "Ontology",
         "metadata": {"name": name, "namespace": "default", "uid": name, "generation": 1,
             "resourceVersion": "7"},
-        "spec": {"databaseRef": {"name": "shop"}, "label": name}})
+        "spec": {"databaseRef": {"name": "shop"}, "classes": [{"name": "X", "label": name}]}})
 }
 
 fn list(plural: &str) -> Value {

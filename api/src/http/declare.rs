@@ -1,9 +1,10 @@
-//! Declarations: an owner brings things to the declared state, or gives them up.
+//! Declarations: things are brought to the declared state, or an owner gives them up.
 
 use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spice_core::{
+    access::Role,
     command::{Action, Adopt, Command, Declaration, Declared},
     decide::{DeclarationPlan, Safety, Tallies, receipt},
     error::ErrorCode,
@@ -67,10 +68,18 @@ struct Changes {
 pub(crate) async fn declare(mut call: Call) -> Answer {
     let database = call.database()?;
     let mut body: DeclareBody = call.json().await?;
+    let is_decision = body.owner.is_some() || body.takes_over || body.database.is_some();
+    if is_decision {
+        call.require_role(Role::Admin)?;
+    }
     let declared = read_declared(&call, &mut body)?;
+    if body.owner.is_some() != body.generation.is_some() {
+        let message = "give both `owner` and `generation`, or neither";
+        return Err(call.given.shape("generation", "required", message));
+    }
     let declaration = Declaration {
         owner: body.owner,
-        generation: body.generation,
+        generation: body.generation.unwrap_or_default(),
         adopt: body.adopt,
         takes_over: body.takes_over,
         recreate: body.recreate,
@@ -89,12 +98,18 @@ pub(crate) async fn undeclare(mut call: Call) -> Answer {
             let message = "give either `delete` or `to`, not both";
             return Err(call.given.shape("to", "exclusive", message));
         }
-        Some(to) => Declared::HandOver { to },
+        Some(to) => Declared::HandOver {
+            to,
+            only: body.only,
+        },
+        None if body.only.is_some() => {
+            return Err(call.given.shape("only", "required", "`only` needs `to`"));
+        }
         None if body.delete => Declared::Delete,
         None => Declared::Release,
     };
     let declaration = Declaration {
-        owner: body.owner,
+        owner: Some(body.owner),
         generation: body.generation,
         adopt: Adopt::Never,
         takes_over: body.takes_over,

@@ -118,6 +118,11 @@ impl Gate {
 }
 
 impl Call {
+    /// Refuses a caller without a role that only some bodies of the call need.
+    pub(crate) fn require_role(&self, role: Role) -> Result<(), Failure> {
+        require_role(&self.caller, role).inspect_err(|_| self.api.settings.access.note_forbidden())
+    }
+
     /// Refuses a database that is not in the path and that the caller does not see.
     pub(crate) fn require_sight(&self, database: &DatabaseName) -> Result<(), Failure> {
         require_sight(&self.caller, database)

@@ -1,22 +1,26 @@
 //! An api for a dry run: it reads from the real api and never writes to it. The core's own rules
-//! decide each command on the state of the real api, and later reads show the accepted ones. So a
-//! dry run decides as the real run would.
+//! decide each declaration on the state of the real api and the earlier declarations of the dry run.
+//! The real api says what a declaration would lose, and what others own. So a dry run decides as
+//! the real run would.
 
-mod action;
+mod declaration;
 mod facts;
 mod refusal;
 mod world;
 
 use std::collections::HashMap;
 
-use spice_client::Client;
+use spice_client::{Client, Write};
 use spice_operator::{
     Api, ApiClient, ApiError,
-    client::{Accepted, Command, Progress, Stored},
+    client::{Accepted, Command, Declaration, Known, Progress, failure},
 };
 use tokio::sync::Mutex;
 
-use self::world::World;
+use self::{
+    refusal::{invalid_name_error, undecidable_error, unsafe_error},
+    world::World,
+};
 
 /// Passes reads to the api and keeps writes.
 pub(super) struct Rehearsal {
@@ -35,35 +39,32 @@ impl Rehearsal {
             worlds,
         }
     }
+
+    /// What the api says about the declaration alone. It does not know the earlier ones of the dry
+    /// run.
+    async fn ask(&self, database: &str, declaration: &Declaration) -> Result<(), ApiError> {
+        let body = Declaration {
+            dry_run: true,
+            ..declaration.clone()
+        };
+        let answer = self
+            .client
+            .declare(database, &body, &Write::default())
+            .await
+            .map_err(|error| failure(&error))?;
+        if answer.safe || answer.hash == declaration.approve {
+            return Ok(());
+        }
+        Err(unsafe_error(&answer))
+    }
 }
 
 impl Api for Rehearsal {
-    async fn database(&self, database: &str) -> Result<Option<Stored>, ApiError> {
+    async fn database(&self, name: &str) -> Result<Known, ApiError> {
         let worlds = self.worlds.lock().await;
-        match worlds.get(database) {
-            Some(world) => Ok(world.database()),
-            None => self.api.database(database).await,
-        }
-    }
-
-    async fn branch(&self, database: &str, branch: &str) -> Result<Option<Stored>, ApiError> {
-        let worlds = self.worlds.lock().await;
-        match worlds.get(database) {
-            Some(world) => world.branch(branch),
-            None => self.api.branch(database, branch).await,
-        }
-    }
-
-    async fn class(
-        &self,
-        database: &str,
-        branch: &str,
-        class: &str,
-    ) -> Result<Option<Stored>, ApiError> {
-        let mut worlds = self.worlds.lock().await;
-        match worlds.get_mut(database) {
-            Some(world) => world.class(&self.client, branch, class).await,
-            None => self.api.class(database, branch, class).await,
+        match worlds.get(name) {
+            Some(world) => Ok(world.known()),
+            None => self.api.database(name).await,
         }
     }
 
@@ -71,20 +72,37 @@ impl Api for Rehearsal {
         Ok(Some(Progress::Completed))
     }
 
-    async fn send(&self, command: &Command) -> Result<Accepted, ApiError> {
-        let (database, action) = action::of(command)?;
-        let mut worlds = self.worlds.lock().await;
-        let name = database.as_str().to_owned();
-        let mut world = match worlds.remove(&name) {
-            Some(world) => world,
-            None => World::load(&self.client, database).await?,
+    async fn send(&self, database: &str, command: &Command) -> Result<Accepted, ApiError> {
+        let Command::Declare(declaration) = command else {
+            return Err(undecidable_error("a dry run ends no declaration"));
         };
-        let decided = world.send(&self.client, action).await;
-        worlds.insert(name, world);
-        decided?;
+        let mut worlds = self.worlds.lock().await;
+        let mut world = if let Some(world) = worlds.remove(database) {
+            world
+        } else {
+            let name = database.parse().map_err(invalid_name_error)?;
+            World::load(&self.client, name).await?
+        };
+        let asked = self.ask(database, declaration).await;
+        let decided = match asked {
+            Err(refused) if world.is_untouched() || is_final(&refused) => Err(refused),
+            _ => world.send(&self.client, declaration).await,
+        };
+        worlds.insert(database.to_owned(), world);
+        let changes = decided?;
         Ok(Accepted {
-            command: None,
+            command: (!changes.is_empty()).then(|| "dry run".to_owned()),
+            position: None,
+            changes,
             progress: Progress::Completed,
         })
     }
+}
+
+/// Whether no earlier declaration of the dry run can change the api's refusal.
+fn is_final(refused: &ApiError) -> bool {
+    matches!(
+        refused,
+        ApiError::Transient { .. } | ApiError::Owned { .. } | ApiError::Unsafe { .. }
+    )
 }

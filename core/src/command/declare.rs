@@ -1,16 +1,22 @@
-//! Declarations: an owner says how things should be, or gives them up.
+//! Declarations: somebody says how things should be, or an owner gives them up.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{id::LogPosition, json::Json, name::BranchName, owner::Owner};
+use crate::{
+    id::LogPosition,
+    json::Json,
+    name::BranchName,
+    owner::{Owner, Thing},
+};
 
-/// What an owner declares.
+/// What is declared, and by whom.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Declaration {
-    /// The owner.
-    pub owner: Owner,
-    /// The generation of the declaring object.
+    /// The owner; none: a person, who claims nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
+    /// The generation of the declaring object; 0 without an owner.
     pub generation: u64,
     /// Whether existing things without an owner are taken over.
     pub adopt: Adopt,
@@ -63,10 +69,13 @@ pub enum Declared {
     Release,
     /// Nothing more: what the owner holds is deleted.
     Delete,
-    /// Nothing more: another owner gets the claims.
+    /// Another owner gets the claims.
     HandOver {
         /// The other owner.
         to: Owner,
+        /// These claims: the owner keeps the rest. None: all of them, and nothing more is declared.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        only: Option<Vec<Thing>>,
     },
 }
 

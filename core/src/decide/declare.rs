@@ -124,7 +124,9 @@ fn carry_out(draft: &mut Draft, declaration: &Declaration) -> Result<Safety, Sto
         } => classes::declare(draft, declaration, &mut ledger, branch, definitions)?,
         Declared::Release => give_up::release(draft, &mut ledger)?,
         Declared::Delete => give_up::delete(draft, declaration, &mut ledger)?,
-        Declared::HandOver { to } => give_up::hand_over(draft, &mut ledger, to)?,
+        Declared::HandOver { to, only } => {
+            give_up::hand_over(draft, &mut ledger, to, only.as_deref())?
+        }
     };
     // A sealed log takes nothing more.
     let last = draft.envelopes.last().map(|envelope| envelope.event_type);

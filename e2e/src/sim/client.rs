@@ -288,13 +288,13 @@ pub fn transaction(branch: &str, commands: Vec<InstanceChange>) -> anyhow::Resul
 /// Declares classes of `main` for an owner.
 pub fn declare(name: &str, generation: u64, definitions: Vec<Value>) -> Action {
     Action::Declare(Box::new(Declaration {
-        owner: Owner {
+        owner: Some(Owner {
             cluster: "sim".into(),
             kind: "Ontology".into(),
             namespace: "team".into(),
             name: name.to_owned(),
             uid: format!("{name}-1"),
-        },
+        }),
         generation,
         adopt: Adopt::IfEqual,
         takes_over: false,

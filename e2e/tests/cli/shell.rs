@@ -26,25 +26,25 @@ kind: Ontology
 metadata: {name: client}
 spec:
   databaseRef: {name: shop}
-  class: Client
-  label: Client
-  properties:
-    - {name: client_id, type: string, primaryKey: true, required: true}
-    - {name: name, type: string}
+  classes:
+    - name: Client
+      properties:
+        - {name: client_id, type: string, primaryKey: true, required: true}
+        - {name: name, type: string}
 ---
 apiVersion: spiceharvester.dev/v1alpha1
 kind: Ontology
 metadata: {name: product}
 spec:
   databaseRef: {name: shop}
-  class: Product
-  label: Product
-  properties:
-    - {name: product_id, type: string, primaryKey: true, required: true}
-    - {name: name, type: string}
-    - {name: price, type: decimal, constraints: {min: 0}}
-  relationships:
-    - {predicate: owned_by, target: Client, label: owned by, cardinality: 'n:1'}
+  classes:
+    - name: Product
+      properties:
+        - {name: product_id, type: string, primaryKey: true, required: true}
+        - {name: name, type: string}
+        - {name: price, type: decimal, constraints: {min: 0}}
+      relationships:
+        - {predicate: owned_by, target: Client, label: owned by, cardinality: 'n:1'}
 ";
 
 /// The result of a command.

@@ -20,19 +20,34 @@ use spice_e2e::{
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
+use crate::proxy::Proxy;
+
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Everything that runs.
 pub(crate) struct Cluster {
     operator: Option<Running>,
+    /// The api.
     pub(crate) gateway: Client,
+    /// The operator's way to the api.
+    pub(crate) api_path: Proxy,
     pub(crate) plane: ControlPlane,
     client: kube::Client,
-    spice: Embedded,
+    _spice: Embedded,
     files: TempDir,
 }
 
-struct Running(Child);
+/// A process of the operator. It is killed when this is dropped.
+pub(crate) struct Running(Child);
+
+impl Running {
+    /// Sends a signal: `-STOP`, `-CONT`.
+    pub(crate) fn signal(&self, signal: &str) {
+        let pid = self.0.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status();
+        assert!(sent.unwrap().success(), "{signal}");
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -68,7 +83,8 @@ impl Cluster {
             gateway: spice.gateway()?,
             client: plane.client().await?,
             plane,
-            spice,
+            api_path: Proxy::start(&spice.url("gateway")?).await?,
+            _spice: spice,
             files: tempfile::tempdir()?,
         };
         cluster.start_operator().await?;
@@ -76,6 +92,23 @@ impl Cluster {
     }
 
     pub(crate) async fn start_operator(&mut self) -> anyhow::Result<()> {
+        self.operator = Some(self.run_operator().await?);
+        Ok(())
+    }
+
+    /// Starts another operator, and returns the one that ran before.
+    pub(crate) async fn start_another_operator(&mut self) -> anyhow::Result<Running> {
+        let other = self.run_operator().await?;
+        let before = self.operator.replace(other);
+        before.context("no operator runs")
+    }
+
+    /// Sends a signal to the operator.
+    pub(crate) fn signal_operator(&self, signal: &str) {
+        self.operator.as_ref().unwrap().signal(signal);
+    }
+
+    async fn run_operator(&self) -> anyhow::Result<Running> {
         let log = File::options()
             .create(true)
             .append(true)
@@ -87,7 +120,7 @@ impl Cluster {
                 "--resync-seconds",
                 "2",
                 "--api",
-                &self.spice.url("gateway")?,
+                self.api_path.url(),
             ])
             .arg("--kubeconfig")
             .arg(self.plane.kubeconfig())
@@ -96,8 +129,7 @@ impl Cluster {
             .stderr(log)
             .spawn()
             .context("spice operator does not start")?;
-        self.operator = Some(Running(child));
-        Ok(())
+        Ok(Running(child))
     }
 
     pub(crate) fn kill_operator(&mut self) {

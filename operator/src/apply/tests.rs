@@ -18,7 +18,7 @@ const DEMO: &str = r"
 apiVersion: spiceharvester.dev/v1alpha1
 kind: Ontology
 metadata: {name: pump}
-spec: {databaseRef: {name: demo-db}, branch: what/if, label: Pump}
+spec: {databaseRef: {name: demo-db}, branch: what/if, classes: [{name: Pump}]}
 ---
 apiVersion: spiceharvester.dev/v1alpha1
 kind: Branch
@@ -33,7 +33,7 @@ spec: {databaseRef: {name: demo-db}, name: what/if}
 apiVersion: spiceharvester.dev/v1alpha1
 kind: Ontology
 metadata: {name: valve}
-spec: {databaseRef: {name: demo-db}, label: Valve, properties: [{name: id, type: string, primaryKey: true}]}
+spec: {databaseRef: {name: demo-db}, classes: [{name: Valve, properties: [{name: id, type: string, primaryKey: true}]}]}
 ---
 apiVersion: spiceharvester.dev/v1alpha1
 kind: Database
@@ -50,21 +50,21 @@ async fn declarations_are_applied_in_dependency_order_and_only_once() {
     assert_eq!(
         api.effects(),
         [
-            "create demo_db",
-            "create demo_db/main/Valve",
-            "create demo_db/what/if",
-            "create demo_db/what/if/Pump",
-            "create demo_db/later"
+            "added database demo_db",
+            "added class Valve",
+            "added branch what~if",
+            "added class Pump",
+            "added branch later"
         ]
     );
     let again = apply_documents(&api, parse(DEMO)).await;
     assert!(again.is_complete());
     assert_eq!(again.changes(), 0);
     assert_eq!(api.effects().len(), 5);
-    let changed = DEMO.replace("label: Valve", "label: Tap");
+    let changed = DEMO.replace("name: Valve", "name: Valve, label: Tap");
     let report = apply_documents(&api, parse(&changed)).await;
     assert_eq!(report.changes(), 1);
-    assert_eq!(api.effects().last().unwrap(), "update demo_db/main/Valve");
+    assert_eq!(api.effects().last().unwrap(), "modified class Valve");
     let back = apply_documents(&api, parse(DEMO)).await;
     assert_eq!(back.changes(), 1, "an earlier declaration is a new command");
 }
@@ -112,73 +112,44 @@ async fn a_suspended_object_is_not_reconciled() {
 
 fn class(name: &str, rest: &str) -> String {
     format!(
-        "---\napiVersion: spiceharvester.dev/v1alpha1\nkind: Ontology\nmetadata: {{name: {}}}\nspec: {{databaseRef: {{name: demo-db}}, class: {name}, label: {name}{rest}}}\n",
+        "---\napiVersion: spiceharvester.dev/v1alpha1\nkind: Ontology\nmetadata: {{name: {}}}\nspec: {{databaseRef: {{name: demo-db}}, classes: [{{name: {name}{rest}}}]}}\n",
         name.to_lowercase()
     )
 }
 
 const DATABASE: &str = "---\napiVersion: spiceharvester.dev/v1alpha1\nkind: Database\nmetadata: {name: demo-db}\nspec: {}\n";
 
-/// The things that are created when these documents are applied in this order.
-async fn apply_and_list(documents: &[String]) -> Vec<String> {
-    let api = Memory::default();
-    let text = documents.concat() + DATABASE;
-    let report = apply_documents(&api, parse(&text)).await;
-    assert!(report.is_complete(), "{report:?}");
-    let effects = api.effects().into_iter();
-    effects
-        .skip(1)
-        .map(|it| it.replace("create demo_db/main/", ""))
-        .collect()
-}
-
 #[tokio::test(start_paused = true)]
-async fn classes_are_applied_in_dependency_order_from_any_file() {
-    let grandchild = class("Tug", ", parentClass: Tanker");
-    let child = class("Tanker", ", parentClass: Ship");
-    let parent = class(
-        "Ship",
-        ", relationships: [{predicate: crew, target: Sailor, integrity: strict}]",
-    );
-    let target = class(
-        "Sailor",
-        ", properties: [{name: ship, type: link, target: Ship}]",
-    );
-    let all = [grandchild, child, parent, target];
-    let mut orders = vec![
-        [0, 1, 2, 3],
-        [3, 2, 1, 0],
-        [1, 0, 3, 2],
-        [2, 3, 0, 1],
-        [0, 3, 1, 2],
+async fn sets_are_applied_after_those_that_have_their_parents() {
+    let all = [
+        class("Tug", ", parentClass: Tanker"),
+        class("Tanker", ", parentClass: Ship"),
+        class(
+            "Ship",
+            ", relationships: [{predicate: crew, target: Sailor}]",
+        ),
+        class(
+            "Sailor",
+            ", properties: [{name: ship, type: link, target: Ship}]",
+        ),
     ];
-    orders.push([3, 0, 2, 1]);
-    for order in orders {
-        let documents = order.map(|index| all[index].clone());
-        let created = apply_and_list(&documents).await;
-        let at = |name: &str| created.iter().position(|it| it == name).unwrap();
-        assert!(
-            at("Ship") < at("Tanker") && at("Tanker") < at("Tug"),
-            "{created:?}"
-        );
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 0, 3, 2], [0, 3, 1, 2]] {
+        let api = Memory::default();
+        let documents = order.map(|index: usize| all[index].clone());
+        let report = apply_documents(&api, parse(&(documents.concat() + DATABASE))).await;
+        assert!(report.is_complete(), "{report:?}");
+        assert_eq!(report.changes(), 5);
     }
-    // A parent that refers to its child is still created first.
-    let parent = class("Ship", ", relationships: [{predicate: tug, target: Tug}]");
-    let child = class("Tug", ", parentClass: Ship");
-    assert_eq!(apply_and_list(&[child, parent]).await, ["Ship", "Tug"]);
-    let referrer = class("Alpha", ", relationships: [{predicate: to, target: Zulu}]");
-    let target = class("Zulu", "");
-    assert_eq!(apply_and_list(&[referrer, target]).await, ["Zulu", "Alpha"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_class_waits_for_a_missing_parent() {
+async fn a_set_waits_for_a_missing_parent() {
     let api = Memory::default();
     let text = class("Tanker", ", parentClass: Ship") + DATABASE;
     let report = apply_documents(&api, parse(&text)).await;
     assert_eq!(
         report.entries[1].applied,
-        Applied::Waiting("waits for class Ship on branch main of database demo_db".into())
+        Applied::Waiting("waits for class Ship".into())
     );
-    assert_eq!(api.effects(), ["create demo_db"]);
+    assert_eq!(api.effects(), ["added database demo_db"]);
 }

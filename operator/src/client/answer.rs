@@ -1,9 +1,14 @@
 //! Interprets answers and refusals of the api for the operator.
 
+use serde::Deserialize;
+use serde_json::{Map, Value};
 use spice_client::{CommandState, CommandStatus, DatabaseDetails, Error, Refusal};
-use spice_crds::{Exact, Fields};
+use spice_crds::{Finding, Plan};
 
-use super::api::{ApiError, Progress, Stored};
+use super::api::{Accepted, ApiError, ChangedThing, Known, Progress};
+
+/// The maximum number of findings in a plan.
+const FINDINGS: usize = 20;
 
 /// Whether the api answered that the thing does not exist. A 404 of a proxy has no code: it says
 /// nothing about the thing.
@@ -11,48 +16,31 @@ pub(super) fn is_absent(error: &Error) -> bool {
     error.code() == Some("not_found")
 }
 
-/// The result; none if the thing does not exist.
-pub(super) fn present<T>(found: Result<T, Error>) -> Result<Option<T>, ApiError> {
+/// What a read of a database says about its name.
+pub(super) fn known(found: Result<&DatabaseDetails, &Error>) -> Result<Known, ApiError> {
     match found {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if is_absent(&error) => Ok(None),
-        Err(error) => Err(failure(&error)),
+        Ok(details) => {
+            let lag = details.lag.graph.max(details.lag.documents);
+            Ok(Known {
+                exists: true,
+                over: 0,
+                position: details.position,
+                projected: (details.position + 1).saturating_sub(lag),
+            })
+        }
+        Err(error) if is_absent(error) => {
+            let detail = error.refusal().map(|refusal| &refusal.detail);
+            let over = detail.and_then(|detail| detail.get("generation")?.as_u64());
+            Ok(Known {
+                over: over.unwrap_or_default(),
+                ..Known::default()
+            })
+        }
+        Err(error) => Err(failure(error)),
     }
 }
 
-pub(super) fn database_stored(details: &DatabaseDetails) -> Stored {
-    let lag = details.lag.graph.max(details.lag.documents);
-    Stored {
-        sequence: Some(details.sequence),
-        position: Some(details.position),
-        projected: Some((details.position + 1).saturating_sub(lag)),
-        definition: description_fields(&details.description),
-    }
-}
-
-/// The fields that a database got at its creation.
-pub fn description_fields(description: &str) -> Fields {
-    [("description".to_owned(), description.into())].into()
-}
-
-/// The start of a branch, as fields.
-pub fn origin(branch: Option<&str>, position: Option<u64>) -> Fields {
-    let branch = branch.map(|branch| ("from_branch".to_owned(), branch.into()));
-    let position = position.map(|at| ("from_position".to_owned(), at.into()));
-    branch.into_iter().chain(position).collect()
-}
-
-pub(super) fn class_stored(definition: Fields) -> Stored {
-    let number = |key| definition.get(key).and_then(Exact::as_u64);
-    Stored {
-        sequence: number("event_sequence"),
-        position: number("position"),
-        projected: None,
-        definition,
-    }
-}
-
-pub(super) fn progress(state: CommandState) -> Progress {
+fn progress(state: CommandState) -> Progress {
     match state {
         CommandState::Completed => Progress::Completed,
         CommandState::Failed | CommandState::Cancelled => {
@@ -73,12 +61,39 @@ pub(super) fn progress_of(found: CommandStatus) -> Progress {
     }
 }
 
+/// The answer to a command.
+#[derive(Debug, Deserialize)]
+pub(super) struct Answer {
+    command_id: Option<String>,
+    position: Option<u64>,
+    #[serde(default)]
+    changes: Vec<ChangedThing>,
+    status: Option<String>,
+}
+
+impl From<Answer> for Accepted {
+    fn from(answer: Answer) -> Self {
+        let is_pending =
+            answer.command_id.is_some() && answer.status.as_deref() != Some("completed");
+        Self {
+            command: answer.command_id,
+            position: answer.position,
+            changes: answer.changes,
+            progress: if is_pending {
+                Progress::Pending
+            } else {
+                Progress::Completed
+            },
+        }
+    }
+}
+
 /// The meaning of a failure. The message of a temporary failure is constant.
 pub fn failure(error: &Error) -> ApiError {
     match error {
         Error::Refused(refusal) => refused(refusal),
         Error::InvalidUrl { .. } | Error::InvalidFile { .. } | Error::InvalidRequest { .. } => {
-            ApiError::Invalid {
+            ApiError::Rejected {
                 reason: "invalid_request".into(),
                 message: error.to_string(),
             }
@@ -95,23 +110,92 @@ pub fn failure(error: &Error) -> ApiError {
 /// The meaning of a refusal.
 pub fn refused(refusal: &Refusal) -> ApiError {
     let message = refusal.to_string();
-    let reason = refusal.code.clone();
-    match refusal.status {
-        _ if reason.is_empty() => ApiError::Transient {
-            message: format!("a proxy in front of the api answered {}", refusal.status),
+    match (refusal.status, refusal.code.as_str()) {
+        (status, "") => ApiError::Transient {
+            message: format!("a proxy in front of the api answered {status}"),
         },
-        408 | 429 | 500..=599 => ApiError::Transient {
+        (408 | 429 | 500..=599, _) => ApiError::Transient {
             message: format!("the api answered {}", refusal.status),
         },
-        404 => ApiError::Conflict { message },
-        409 if matches!(
-            reason.as_str(),
-            "optimistic_concurrency_conflict" | "already_exists"
-        ) =>
-        {
-            ApiError::Conflict { message }
-        }
-        400 | 413 | 415 | 422 => ApiError::Invalid { reason, message },
-        _ => ApiError::Rejected { reason, message },
+        (_, "not_found") => missing(&refusal.detail)
+            .map_or(ApiError::Conflict { message }, |what| ApiError::Missing {
+                what,
+            }),
+        (_, "optimistic_concurrency_conflict" | "already_exists") => ApiError::Conflict { message },
+        (_, "owned") => owned(&refusal.detail, message),
+        (_, "not_adopted") => ApiError::NotAdopted { message },
+        (_, "stale_generation") => ApiError::Stale { message },
+        (_, "deleted") => ApiError::Deleted { message },
+        (_, "unsafe_change") => ApiError::Unsafe {
+            plan: Box::new(plan(&refusal.detail)),
+            message,
+        },
+        (_, "validation_failed") => missing_parent(&refusal.detail).map_or_else(
+            || ApiError::Rejected {
+                reason: refusal.code.clone(),
+                message,
+            },
+            |what| ApiError::Missing { what },
+        ),
+        (_, reason) => ApiError::Rejected {
+            reason: reason.to_owned(),
+            message,
+        },
+    }
+}
+
+/// The missing database or branch that a refusal names.
+fn missing(detail: &Map<String, Value>) -> Option<String> {
+    let name = |key: &str| Some(format!("{key} {}", detail.get(key)?.as_str()?));
+    name("branch").or_else(|| name("database"))
+}
+
+/// The missing parent classes, if nothing else is wrong with the definitions.
+fn missing_parent(detail: &Map<String, Value>) -> Option<String> {
+    let errors = detail.get("errors")?.as_array()?;
+    let parents: Option<Vec<&str>> = errors
+        .iter()
+        .map(|error| {
+            let is_parent = error.get("rule")?.as_str()? == "parent";
+            error.get("value")?.as_str().filter(|_| is_parent)
+        })
+        .collect();
+    let mut parents = parents.filter(|parents| !parents.is_empty())?;
+    parents.sort_unstable();
+    parents.dedup();
+    Some(format!("class {}", parents.join(", ")))
+}
+
+fn owned(detail: &Map<String, Value>, message: String) -> ApiError {
+    let owner = detail.get("owner").cloned().unwrap_or_default();
+    let generation = owner.get("generation").and_then(Value::as_i64);
+    ApiError::Owned {
+        owner: Box::new(serde_json::from_value(owner).unwrap_or_default()),
+        generation: generation.unwrap_or_default(),
+        message,
+    }
+}
+
+fn plan(detail: &Map<String, Value>) -> Plan {
+    let text = |from: &Value, key: &str| Some(from.get(key)?.as_str()?.to_owned());
+    let number = |from: &Value, key: &str| from.get(key).and_then(Value::as_i64);
+    let findings = detail.get("findings").and_then(Value::as_array);
+    let findings = findings.into_iter().flatten().take(FINDINGS);
+    let findings: Vec<Finding> = findings
+        .map(|finding| Finding {
+            code: text(finding, "code").unwrap_or_default(),
+            class: text(finding, "class_id"),
+            field: text(finding, "field"),
+            message: text(finding, "message").unwrap_or_default(),
+            affected: number(finding, "affected"),
+        })
+        .collect();
+    let total = detail.get("findings_total").and_then(Value::as_i64);
+    let count = i64::try_from(findings.len()).unwrap_or_default();
+    let hash = detail.get("hash").and_then(Value::as_str);
+    Plan {
+        hash: hash.unwrap_or_default().to_owned(),
+        findings,
+        findings_total: total.unwrap_or(count),
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use spice_crds::{Branch, Database, Exact, Ontology};
 
-use crate::kind::Kind;
+use crate::{kind::Kind, ontology::definition};
 
 /// Problems that an error shows; the rest is counted.
 pub const SHOWN: usize = 50;
@@ -14,7 +14,7 @@ pub const SHOWN: usize = 50;
 pub enum AnyResource {
     /// A database.
     Database(Box<Database>),
-    /// A class.
+    /// A set of classes.
     Ontology(Box<Ontology>),
     /// A branch.
     Branch(Box<Branch>),
@@ -101,11 +101,14 @@ pub struct Breach {
 }
 
 impl AnyResource {
-    /// The definition of a class, as it is sent to the api.
-    pub fn class_definition(&self) -> Option<Exact> {
+    /// The definitions of the classes, as they are sent to the api.
+    pub fn class_definitions(&self) -> Vec<Exact> {
         match self {
-            Self::Ontology(ontology) => Some(ontology.creation("")),
-            Self::Database(_) | Self::Branch(_) => None,
+            Self::Ontology(ontology) => {
+                let classes = ontology.spec.classes.iter();
+                classes.map(|class| definition(class).into()).collect()
+            }
+            Self::Database(_) | Self::Branch(_) => Vec::new(),
         }
     }
 

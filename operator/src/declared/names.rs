@@ -25,9 +25,9 @@ pub(crate) fn databases(declared: &[Declared]) -> Databases {
 /// The name in the api of the database that a resource refers to. For a database that is not
 /// declared, the name that its object would give it.
 pub(crate) fn database_of<K: Kind>(resource: &K, databases: &Databases) -> Option<String> {
-    let name = resource.database_ref()?;
-    let namespace = resource.meta().namespace.clone().unwrap_or_default();
-    let known = databases.get(&(namespace, name.to_owned())).cloned();
+    let name = &resource.database_ref()?.name;
+    let namespace = resource.database_namespace().to_owned();
+    let known = databases.get(&(namespace, name.clone())).cloned();
     Some(known.unwrap_or_else(|| name.replace('-', "_")))
 }
 
@@ -42,11 +42,16 @@ pub(crate) struct Place {
     pub(crate) class: String,
 }
 
-/// The class that a resource declares.
-pub(crate) fn place_of(class: &Ontology, databases: &Databases) -> Place {
-    Place {
-        database: database_of(class, databases).unwrap_or_default(),
-        branch: class.spec.branch_name().to_owned(),
-        class: class.class_id(),
-    }
+/// The classes that a resource declares, with their parents.
+pub(crate) fn places_of(ontology: &Ontology, databases: &Databases) -> Vec<(Place, Option<Place>)> {
+    let database = database_of(ontology, databases).unwrap_or_default();
+    let place = |class: &str| Place {
+        database: database.clone(),
+        branch: ontology.spec.branch_name().to_owned(),
+        class: class.to_owned(),
+    };
+    let classes = ontology.spec.classes.iter();
+    classes
+        .map(|class| (place(&class.name), class.parent_class.as_deref().map(place)))
+        .collect()
 }

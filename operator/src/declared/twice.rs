@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     declaration::{AnyResource, Declared, Flaw},
-    names::{Databases, Place, database_of, databases, place_of},
+    names::{Databases, Place, database_of, databases, places_of},
 };
 use crate::kind::Kind;
 
@@ -18,18 +18,15 @@ pub(super) fn refuse_circles(all: &[Declared], flaws: &mut Vec<Flaw>) {
     let mut parents: BTreeMap<Place, Place> = BTreeMap::new();
     let mut sources: BTreeMap<Place, &str> = BTreeMap::new();
     for declared in all {
-        let AnyResource::Ontology(class) = &declared.resource else {
+        let AnyResource::Ontology(ontology) = &declared.resource else {
             continue;
         };
-        let place = place_of(class, &databases);
-        if let Some(parent) = &class.spec.parent_class {
-            let parent = Place {
-                class: parent.clone(),
-                ..place.clone()
-            };
-            parents.insert(place.clone(), parent);
+        for (place, parent) in places_of(ontology, &databases) {
+            if let Some(parent) = parent {
+                parents.insert(place.clone(), parent);
+            }
+            sources.insert(place, &declared.source);
         }
-        sources.insert(place, &declared.source);
     }
     let mut seen: BTreeSet<&Place> = BTreeSet::new();
     for (start, source) in &sources {
@@ -66,38 +63,46 @@ pub(super) fn refuse(all: &[Declared], flaws: &mut Vec<Flaw>) {
     for declared in all {
         let identity = declared.resource.identity();
         let (kind, _, name) = &identity;
-        let place = declared.source.clone();
         if let Some(first) = objects.get(&identity) {
+            let place = declared.source.clone();
             let problem = format!("{kind} {name} is already declared in {first}");
             flaws.push(Flaw { place, problem });
             continue;
         }
         objects.insert(identity.clone(), &declared.source);
-        let thing = thing(&declared.resource, &databases);
-        if let Some(((kind, _, name), first)) = things.get(&thing) {
-            let problem = format!("{thing} is already declared by {kind} {name} in {first}");
-            flaws.push(Flaw { place, problem });
-            continue;
+        for thing in things_of(&declared.resource, &databases) {
+            let place = declared.source.clone();
+            if let Some(((kind, _, name), first)) = things.get(&thing) {
+                let problem = format!("{thing} is already declared by {kind} {name} in {first}");
+                flaws.push(Flaw { place, problem });
+                continue;
+            }
+            things.insert(thing, (identity.clone(), &declared.source));
         }
-        things.insert(thing, (identity, &declared.source));
     }
 }
 
-/// The thing that a resource declares, by its names in the api.
-fn thing(resource: &AnyResource, databases: &Databases) -> String {
-    fn of<K: Kind>(resource: &K, databases: &Databases) -> String {
-        let (noun, name) = (K::NOUN, resource.external_id());
-        match database_of(resource, databases) {
-            None => format!("{noun} {name}"),
-            Some(database) => format!("{noun} {name} of database {database}"),
-        }
-    }
+/// The things that a resource declares, by their names in the api.
+fn things_of(resource: &AnyResource, databases: &Databases) -> Vec<String> {
     match resource {
-        AnyResource::Database(database) => of(&**database, databases),
-        AnyResource::Branch(branch) => of(&**branch, databases),
-        AnyResource::Ontology(ontology) => {
-            let branch = ontology.spec.branch_name();
-            format!("{}, branch {branch}", of(&**ontology, databases))
+        AnyResource::Database(database) => vec![format!("database {}", database.external_id())],
+        AnyResource::Branch(branch) => {
+            let database = database_of(&**branch, databases).unwrap_or_default();
+            vec![format!(
+                "branch {} of database {database}",
+                branch.external_id()
+            )]
         }
+        AnyResource::Ontology(ontology) => places_of(ontology, databases)
+            .into_iter()
+            .map(|(place, _)| {
+                let Place {
+                    database,
+                    branch,
+                    class,
+                } = place;
+                format!("class {class} of database {database}, branch {branch}")
+            })
+            .collect(),
     }
 }

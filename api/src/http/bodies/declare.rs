@@ -7,7 +7,7 @@ use spice_core::{
     command::{Adopt, ChangePolicy},
     id::LogPosition,
     json::Json,
-    owner::Owner,
+    owner::{Owner, Thing},
 };
 
 use crate::http::parameters::BRANCH_PATTERN;
@@ -15,13 +15,16 @@ use crate::http::parameters::BRANCH_PATTERN;
 /// The maximum number of classes in a declaration.
 pub(crate) const CLASSES: usize = 200;
 
-/// What an owner declares: exactly one of `database`, `branch` and `classes`.
+/// What is declared: exactly one of `database`, `branch` and `classes`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DeclareBody {
-    pub(crate) owner: Owner,
-    /// The generation of the declaring object.
-    pub(crate) generation: u64,
+    /// Who claims the things; left out, nothing is claimed.
+    #[serde(default)]
+    pub(crate) owner: Option<Owner>,
+    /// The generation of the declaring object; with `owner`, and only then.
+    #[serde(default)]
+    pub(crate) generation: Option<u64>,
     /// Whether existing things without an owner are taken over.
     #[serde(default)]
     pub(crate) adopt: Adopt,
@@ -100,6 +103,9 @@ pub(crate) struct UndeclareBody {
     /// Give the claims to this owner.
     #[serde(default)]
     pub(crate) to: Option<Owner>,
+    /// Give only the claims on these things, and keep the rest.
+    #[serde(default)]
+    pub(crate) only: Option<Vec<Thing>>,
     /// Do it for the owner, whatever its uid and generation.
     #[serde(default, rename = "override")]
     pub(crate) takes_over: bool,

@@ -1,6 +1,7 @@
 //! Converts refusals of the core to the errors that the operator would get from the gateway.
 
 use serde_json::Value;
+use spice_client::Declared;
 use spice_core::{
     error::{ErrorCode, Refusal},
     name::InvalidName,
@@ -25,6 +26,25 @@ pub(super) fn refusal(refusal: &Refusal) -> ApiError {
         request_id: None,
         body: bytes::Bytes::new(),
     })
+}
+
+/// The error for a plan that loses or invalidates data.
+pub(super) fn unsafe_error(plan: &Declared) -> ApiError {
+    let first = plan
+        .findings
+        .first()
+        .and_then(|it| it.get("message")?.as_str());
+    let message = format!(
+        "the change would lose or invalidate data: {}",
+        first.unwrap_or_default()
+    );
+    let findings = plan.findings.iter().cloned().map(Value::from);
+    refusal(
+        &Refusal::new(ErrorCode::UnsafeChange, message)
+            .with("hash", plan.hash.clone())
+            .with("findings", findings.collect::<Vec<_>>())
+            .with("findings_total", plan.findings_total),
+    )
 }
 
 pub(super) fn invalid_name_error(invalid: InvalidName) -> ApiError {

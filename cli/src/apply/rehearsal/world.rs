@@ -1,29 +1,35 @@
-//! The state of one database in a dry run. Decides actions on the state of the api plus the earlier
-//! actions of the dry run.
+//! The state of one database in a dry run. Decides declarations on the state of the api plus the
+//! earlier ones of the dry run.
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use serde::Deserialize;
 use spice_client::{Client, Read};
 use spice_core::{
-    command::{Action, Command, Origin},
-    decide::{Moment, Need, Stop, WriteState, decide},
+    command::{Command, Origin},
+    decide::{Moment, Need, Stop, WriteState, decide, receipt},
     envelope::Envelope,
     id::{BranchGeneration, CommandId, LogPosition},
-    model::{AggregateState, ModelEntry, ModelKey},
-    name::{BranchName, ClassName, DatabaseName},
+    name::{BranchName, DatabaseName},
     ontology::Schema,
 };
-use spice_crds::Fields;
 use spice_operator::{
     ApiError,
-    client::{Stored, description_fields, origin},
+    client::{ChangedThing, Declaration, Known, Subject},
 };
 use uuid::Uuid;
 
 use super::{
+    declaration::action,
     facts,
     refusal::{damage_error, invalid_name_error, refusal, undecidable_error},
 };
+
+/// The part of a receipt that lists changes.
+#[derive(Deserialize)]
+struct Changes {
+    changes: Vec<ChangedThing>,
+}
 
 /// A database in a dry run.
 pub(super) struct World {
@@ -45,66 +51,36 @@ impl World {
         })
     }
 
-    /// The database, if it exists. Effects of the dry run are visible immediately.
-    pub(super) fn database(&self) -> Option<Stored> {
-        let database = self.state.database().filter(|database| database.live)?;
-        Some(Stored {
-            sequence: Some(database.sequence.0),
-            position: self.state.end().0.checked_sub(1),
-            projected: None,
-            definition: description_fields(&database.description),
-        })
+    /// Whether nothing of this dry run was decided yet.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.sent == 0
     }
 
-    /// A branch, if it exists.
-    pub(super) fn branch(&self, name: &str) -> Result<Option<Stored>, ApiError> {
-        let name: BranchName = name.parse().map_err(invalid_name_error)?;
-        let branch = self.state.live_branch(&name);
-        let from = branch.and_then(|branch| branch.from.as_ref());
-        let from = from.map(|parent| parent.name.as_str());
-        Ok(branch.map(|branch| Stored {
-            sequence: Some(branch.sequence.0),
-            position: Some(branch.from_position.0),
-            definition: origin(from, Some(branch.from_position.0)),
-            ..Stored::default()
-        }))
-    }
-
-    /// A class, if it exists.
-    pub(super) async fn class(
-        &mut self,
-        client: &Client,
-        branch: &str,
-        class: &str,
-    ) -> Result<Option<Stored>, ApiError> {
-        let name: BranchName = branch.parse().map_err(invalid_name_error)?;
-        let key = ModelKey::class(&class.parse::<ClassName>().map_err(invalid_name_error)?);
-        let Some(branch) = self.state.live_branch(&name).cloned() else {
-            return Ok(None);
-        };
-        loop {
-            match self.state.entry(&branch, &key) {
-                Ok(entry) => return entry.map_or(Ok(None), read_stored),
-                Err(Stop::Needs(needs)) => self.fetch(client, needs).await?,
-                Err(Stop::Refused(refused)) => return Err(refusal(&refused)),
-            }
+    /// What is known about the database. Effects of the dry run are visible immediately.
+    pub(super) fn known(&self) -> Known {
+        let end = self.state.end().0;
+        Known {
+            exists: self.state.database().is_some_and(|it| it.live),
+            over: 0,
+            position: end.saturating_sub(1),
+            projected: end,
         }
     }
 
-    /// Decides an action as the writer does, and keeps its effects if it is accepted.
-    pub(super) async fn send(&mut self, client: &Client, action: Action) -> Result<(), ApiError> {
-        if let Action::CreateBranch { from_branch, .. } = &action
-            && let Some(parent) = self.state.live_branch(from_branch)
-        {
-            // A branch that starts at the end of its parent has the parent's classes.
-            let generation = parent.generation;
-            self.fetch(client, vec![Need::Schema(generation)]).await?;
+    /// Decides a declaration as the writer does, and keeps its effects if it is accepted.
+    pub(super) async fn send(
+        &mut self,
+        client: &Client,
+        declaration: &Declaration,
+    ) -> Result<Vec<ChangedThing>, ApiError> {
+        if let Subject::Branch { from_branch, .. } = &declaration.subject {
+            self.fetch_parent(client, from_branch).await?;
         }
         self.sent += 1;
         let command = Command {
             id: CommandId(Uuid::from_u128(self.sent)),
             database: self.state.stream().database.clone(),
-            action,
+            action: action(declaration)?,
             origin: Origin {
                 actor: None,
                 service: "rehearsal".to_owned(),
@@ -113,12 +89,30 @@ impl World {
                 client: None,
             },
         };
-        for envelope in &self.decide(client, &command).await? {
-            self.state
-                .apply(envelope)
-                .map_err(|error| damage_error(&error))?;
+        let envelopes = self.decide(client, &command).await?;
+        let receipt = receipt(self.state.stream(), &envelopes);
+        let receipt = receipt.map_err(|error| damage_error(&error))?;
+        let changes = receipt.result.read::<Changes>();
+        let Changes { changes } = changes.map_err(|error| damage_error(&error))?;
+        // The api writes nothing if nothing changes.
+        if !changes.is_empty() {
+            for envelope in &envelopes {
+                self.state
+                    .apply(envelope)
+                    .map_err(|error| damage_error(&error))?;
+            }
         }
-        Ok(())
+        Ok(changes)
+    }
+
+    /// A branch that starts at the end of its parent has the parent's classes.
+    async fn fetch_parent(&mut self, client: &Client, parent: &str) -> Result<(), ApiError> {
+        let parent: BranchName = parent.parse().map_err(invalid_name_error)?;
+        let Some(parent) = self.state.live_branch(&parent) else {
+            return Ok(());
+        };
+        let generation = parent.generation;
+        self.fetch(client, vec![Need::Schema(generation)]).await
     }
 
     async fn decide(
@@ -217,18 +211,4 @@ fn is_known(state: &WriteState, need: &Need) -> bool {
         Need::Schema(generation) => state.known_schema(*generation).is_some(),
         need => state.knows(need),
     }
-}
-
-fn read_stored(entry: &ModelEntry) -> Result<Option<Stored>, ApiError> {
-    let state: AggregateState = entry.value.read().map_err(|error| damage_error(&error))?;
-    let Some(data) = state.data else {
-        return Ok(None);
-    };
-    let definition: Fields = data.read().map_err(|error| damage_error(&error))?;
-    Ok(Some(Stored {
-        sequence: Some(state.sequence.0),
-        position: Some(entry.position.0),
-        projected: None,
-        definition,
-    }))
 }

@@ -4,6 +4,7 @@ use super::{ledger::Ledger, safety::Safety};
 use crate::{
     command::Declaration,
     decide::{databases, draft::Draft, stop::Stop},
+    error::{ErrorCode, Refusal},
     id::{AggregateId, LogPosition},
     model::BranchState,
     name::BranchName,
@@ -28,6 +29,12 @@ pub(super) fn declare(
     let found = known.map(|branch| claim(branch.created_at));
     let list_differences = || known.map_or_else(Vec::new, |branch| compare_origin(branch, from));
     ledger.admit(declaration, &thing, found.as_ref(), list_differences)?;
+    if let Some(branch) = known
+        && !ledger.holds(&claim(branch.created_at))
+        && !compare_origin(branch, from).is_empty()
+    {
+        return Err(refuse_origin(branch, from).into());
+    }
     if let Some(found) = found {
         ledger.claim(found);
         let aggregate = AggregateId::Branch(draft.command.database.clone(), name.clone());
@@ -56,4 +63,26 @@ fn compare_origin(
     ];
     let differing = fields.into_iter().filter(|(_, is_same)| !is_same);
     differing.map(|(field, _)| field.to_owned()).collect()
+}
+
+/// No declaration moves an existing branch.
+fn refuse_origin(
+    branch: &BranchState,
+    (parent, position): (&BranchName, Option<LogPosition>),
+) -> Refusal {
+    let place = |name: &BranchName, position: Option<LogPosition>| match position {
+        Some(position) => format!("{name} at position {position}"),
+        None => name.to_string(),
+    };
+    let name = &branch.name;
+    let from = branch.from.as_ref().map_or(name, |from| &from.name);
+    let message = format!(
+        "branch {name} starts from {}, not from {}; declare where it starts, or delete it first",
+        place(from, Some(branch.from_position)),
+        place(parent, position)
+    );
+    Refusal::new(ErrorCode::NotAdopted, message)
+        .with("kind", "branch")
+        .with("name", name.as_str())
+        .with("differs", compare_origin(branch, (parent, position)))
 }

@@ -118,7 +118,7 @@ fn remove_others<'a>(
         if *on != branch.name || declared.contains(name) {
             continue;
         }
-        ledger.own.claims.retain(|it| it.thing != claim.thing);
+        ledger.drop_claim(&claim.thing);
         if let Some(known) = needs
             .take(find_held(draft, branch, name, &claim))?
             .flatten()

@@ -29,16 +29,22 @@ pub(super) fn release(draft: &mut Draft, ledger: &mut Ledger) -> Result<Safety, 
     Ok(Safety::default())
 }
 
-/// Another owner gets the claims.
+/// Another owner gets the claims, or only those on some things.
 pub(super) fn hand_over(
     draft: &mut Draft,
     ledger: &mut Ledger,
     to: &Owner,
+    only: Option<&[Thing]>,
 ) -> Result<Safety, Stop> {
     draft.live_database()?;
-    ledger.hand_over(to, ledger.list_own())?;
+    let mut given = ledger.list_own();
+    given.retain(|claim| only.is_none_or(|only| only.contains(&claim.thing)));
+    match only {
+        None => ledger.end(),
+        Some(_) => given.iter().for_each(|it| ledger.drop_claim(&it.thing)),
+    }
+    ledger.hand_over(to, given)?;
     write_command(draft)?;
-    ledger.end();
     Ok(Safety::default())
 }
 

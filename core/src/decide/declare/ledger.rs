@@ -11,8 +11,8 @@ use crate::{
 /// The claims of the owners of a command.
 pub(super) struct Ledger<'a> {
     claims: &'a Claims,
-    /// The acting owner after the command.
-    pub(super) own: OwnerState,
+    /// The acting owner after the command; none for a person, who claims nothing.
+    own: Option<OwnerState>,
     /// The other owners that change.
     others: BTreeMap<String, OwnerState>,
 }
@@ -59,12 +59,14 @@ impl<'a> Ledger<'a> {
         let Declaration {
             owner, generation, ..
         } = declaration;
-        let (generation, turn) = (*generation, Turn::of(declaration));
-        owner.check()?;
-        let own = match claims.of(owner) {
-            None => OwnerState::new(owner.clone(), generation),
-            Some(known) if turn == Turn::Overrule => known.clone(),
-            Some(known) => known.enter(owner, generation, turn == Turn::Give)?,
+        let turn = Turn::of(declaration);
+        let own = match owner {
+            Some(owner) => Some(enter(claims, owner, *generation, turn)?),
+            None if turn == Turn::Declare => None,
+            None => {
+                let message = "only an owner can give its claims up";
+                return Err(Refusal::new(ErrorCode::InvalidRequest, message).with("field", "owner"));
+            }
         };
         Ok(Self {
             claims,
@@ -80,15 +82,17 @@ impl<'a> Ledger<'a> {
         declaration: &Declaration,
         thing: &Thing,
         found: Option<&Claim>,
-        list_differences: impl FnOnce() -> Vec<String>,
+        list_differences: impl Fn() -> Vec<String>,
     ) -> Result<(), Refusal> {
         match self.find_holder(thing, found) {
             Holder::Own => Ok(()),
             Holder::Lost if declaration.recreate => Ok(()),
             Holder::Lost => Err(refuse_lost(thing)),
             Holder::Other(_) if declaration.takes_over => Ok(()),
+            // Without a claim, only a difference would be a change of what another one holds.
+            Holder::Other(_) if self.own.is_none() && list_differences().is_empty() => Ok(()),
             Holder::Other(state) => Err(refuse_owned(thing, state)),
-            Holder::Nobody if found.is_none() => Ok(()),
+            Holder::Nobody if found.is_none() || self.own.is_none() => Ok(()),
             Holder::Nobody => match declaration.adopt {
                 Adopt::Always => Ok(()),
                 Adopt::Never => Err(refuse_adoption(thing, Adopt::Never, Vec::new())),
@@ -107,7 +111,7 @@ impl<'a> Ledger<'a> {
         let Some((state, claim)) = self.claims.find(thing) else {
             return Holder::Nobody;
         };
-        let is_own = state.owner.key() == self.own.owner.key();
+        let is_own = self.is_own(state);
         match found {
             Some(found) if found == claim && is_own => Holder::Own,
             Some(found) if found == claim => Holder::Other(state),
@@ -116,42 +120,66 @@ impl<'a> Ledger<'a> {
         }
     }
 
+    /// Whether the acting owner held a thing before the command.
+    pub(super) fn holds(&self, found: &Claim) -> bool {
+        matches!(self.find_holder(&found.thing, Some(found)), Holder::Own)
+    }
+
+    /// Whether this is the acting owner.
+    fn is_own(&self, state: &OwnerState) -> bool {
+        let own = self.own.as_ref();
+        own.is_some_and(|own| own.owner.key() == state.owner.key())
+    }
+
     /// The claims of the acting owner that other owners have not got since.
     pub(super) fn list_own(&self) -> Vec<Claim> {
         let is_own = |claim: &&Claim| {
             let found = self.claims.find(&claim.thing);
-            found.is_some_and(|(state, _)| state.owner.key() == self.own.owner.key())
+            found.is_some_and(|(state, _)| self.is_own(state))
         };
-        self.own.claims.iter().filter(is_own).cloned().collect()
+        let claims = self.own.iter().flat_map(|own| &own.claims);
+        claims.filter(is_own).cloned().collect()
     }
 
     /// Gives a thing to the acting owner.
     pub(super) fn claim(&mut self, claim: Claim) {
+        let Some(own) = &mut self.own else {
+            return;
+        };
         let known = self.claims.find(&claim.thing);
         if let Some((state, _)) = known
-            && state.owner.key() != self.own.owner.key()
+            && state.owner.key() != own.owner.key()
         {
             let key = state.owner.key();
             let other = self.others.entry(key).or_insert_with(|| state.clone());
             other.claims.retain(|it| it.thing != claim.thing);
         }
-        match self
-            .own
-            .claims
-            .iter_mut()
-            .find(|it| it.thing == claim.thing)
-        {
+        match own.claims.iter_mut().find(|it| it.thing == claim.thing) {
             Some(known) => *known = claim,
-            None => self.own.claims.push(claim),
+            None => own.claims.push(claim),
+        }
+    }
+
+    /// Ends the claim of the acting owner on a thing.
+    pub(super) fn drop_claim(&mut self, thing: &Thing) {
+        if let Some(own) = &mut self.own {
+            own.claims.retain(|claim| claim.thing != *thing);
         }
     }
 
     /// Gives the claims of the acting owner to another one.
     pub(super) fn hand_over(&mut self, to: &Owner, claims: Vec<Claim>) -> Result<(), Refusal> {
         to.check()?;
-        if to.key() == self.own.owner.key() {
+        if self
+            .own
+            .as_ref()
+            .is_some_and(|own| own.owner.key() == to.key())
+        {
             let message = "an owner cannot hand its claims over to itself";
             return Err(Refusal::new(ErrorCode::InvalidRequest, message).with("field", "to"));
+        }
+        if claims.is_empty() {
+            return Ok(());
         }
         let mut other = match self.claims.of(to) {
             None => OwnerState::new(to.clone(), 0),
@@ -168,20 +196,37 @@ impl<'a> Ledger<'a> {
 
     /// Ends all claims of the acting owner.
     pub(super) fn end(&mut self) {
-        self.own.claims.clear();
-        self.own.ended = true;
+        if let Some(own) = &mut self.own {
+            own.claims.clear();
+            own.ended = true;
+        }
     }
 
     /// The owners that change. The one that gets a claim comes after the one that loses it.
     pub(super) fn into_changed(self) -> Vec<OwnerState> {
-        let gives = self.own.ended;
-        let is_new = self.claims.of(&self.own.owner) != Some(&self.own);
-        let own = is_new.then_some(self.own);
+        let claims = self.claims;
+        let own = self.own.filter(|own| claims.of(&own.owner) != Some(own));
+        let gives = own.as_ref().is_some_and(|own| own.ended);
         let others = self.others.into_values();
         if gives {
             return own.into_iter().chain(others).collect();
         }
         others.chain(own).collect()
+    }
+}
+
+/// The state in which the acting owner starts.
+fn enter(
+    claims: &Claims,
+    owner: &Owner,
+    generation: u64,
+    turn: Turn,
+) -> Result<OwnerState, Refusal> {
+    owner.check()?;
+    match claims.of(owner) {
+        None => Ok(OwnerState::new(owner.clone(), generation)),
+        Some(known) if turn == Turn::Overrule => Ok(known.clone()),
+        Some(known) => known.enter(owner, generation, turn == Turn::Give),
     }
 }
 

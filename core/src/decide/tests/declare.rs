@@ -26,7 +26,7 @@ fn owner(name: &str) -> Owner {
 /// A declaration of the first generation.
 fn declaration(by: &str, declared: Declared) -> Declaration {
     Declaration {
-        owner: owner(by),
+        owner: Some(owner(by)),
         generation: 1,
         adopt: Adopt::IfEqual,
         takes_over: false,
@@ -172,6 +172,37 @@ fn an_existing_class_is_adopted_as_the_policy_says() {
             assert_eq!(refusal.detail["differs"], json!(["label"]));
         }
     }
+}
+
+#[test]
+fn a_person_declares_without_a_claim() {
+    let mut desk = new_desk();
+    let person = |definitions: &[Value]| Declaration {
+        owner: None,
+        generation: 0,
+        ..declaration("a", classes(definitions))
+    };
+    let created = desk.accept(act(&person(&[thing("One"), thing("Two")])));
+    assert_eq!(types(&created)[1..], ["ONTOLOGY_CLASS_CREATED"; 2]);
+    assert_eq!(find_owner(&desk, "main", "One"), None);
+    let changed = desk.accept(act(&person(&[labelled("One", "Mine")])));
+    assert_eq!(
+        types(&changed)[1..],
+        ["ONTOLOGY_CLASS_UPDATED"],
+        "what is not declared stays, and adopt has no meaning"
+    );
+    let again = desk.accept(act(&person(&[labelled("One", "Mine")])));
+    assert_eq!(types(&again), ["DECLARE_REQUESTED"]);
+    desk.accept(act(&declaration("a", classes(&[thing("Two")]))));
+    let same = desk.accept(act(&person(&[thing("Two")])));
+    assert_eq!(types(&same), ["DECLARE_REQUESTED"], "it differs in nothing");
+    let refusal = desk.refuse(act(&person(&[labelled("Two", "Mine")])));
+    assert_eq!(refusal.code, ErrorCode::Owned);
+    let end = Declaration {
+        declared: Declared::Delete,
+        ..person(&[])
+    };
+    assert_eq!(desk.refuse(act(&end)).code, ErrorCode::InvalidRequest);
 }
 
 #[test]
@@ -321,7 +352,10 @@ fn what_an_owner_holds_is_deleted_in_one_command() {
 fn claims_are_handed_over_in_one_command() {
     let mut desk = new_desk();
     desk.accept(act(&declaration("a", classes(&[thing("One")]))));
-    let to = Declared::HandOver { to: owner("b") };
+    let to = Declared::HandOver {
+        to: owner("b"),
+        only: None,
+    };
     desk.accept(act(&declaration("a", to)));
     assert_eq!(find_owner(&desk, "main", "One").as_deref(), Some("b"));
     desk.accept(act(&declaration("a", Declared::Delete)));
@@ -330,6 +364,33 @@ fn claims_are_handed_over_in_one_command() {
         "the older one deletes nothing any more"
     );
     desk.accept(act(&declaration("b", classes(&[thing("One")]))));
+}
+
+#[test]
+fn some_claims_are_handed_over_and_the_rest_is_deleted() {
+    let mut desk = new_desk();
+    let set = [thing("One"), thing("Two"), thing("Three")];
+    desk.accept(act(&declaration("a", classes(&set))));
+    let only = |name: &str| Thing::Class {
+        branch: branch("main"),
+        name: name.parse().unwrap(),
+    };
+    for (to, class) in [("b", "One"), ("c", "Two")] {
+        let given = Declared::HandOver {
+            to: owner(to),
+            only: Some(vec![only(class), only("Missing")]),
+        };
+        desk.accept(act(&declaration("a", given.clone())));
+        let again = desk.accept(act(&declaration("a", given)));
+        assert_eq!(types(&again), ["DECLARE_REQUESTED"], "it is given already");
+    }
+    assert_eq!(find_owner(&desk, "main", "Three").as_deref(), Some("a"));
+    desk.accept(act(&declaration("a", Declared::Delete)));
+    for (class, holder) in [("One", Some("b")), ("Two", Some("c")), ("Three", None)] {
+        let found = find_owner(&desk, "main", class);
+        assert_eq!(found.as_deref(), holder, "{class}");
+        assert_eq!(is_live(&desk, "main", class), holder.is_some(), "{class}");
+    }
 }
 
 #[test]

@@ -42,7 +42,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "primaryKey",
         "primarykey",
-        "document 2, line 15: unknown field spec.properties[0].primarykey; did you mean primaryKey?",
+        "document 2, line 17: unknown field spec.classes[0].properties[0].primarykey; did you mean primaryKey?",
     ),
     (
         "description: A demo",
@@ -102,37 +102,37 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "relationships: []",
         "relationships: {}",
-        "document 2, line 16: spec.relationships must be an array; it is an object",
+        "document 2, line 18: spec.classes[0].relationships must be an array; it is an object",
     ),
     (
-        "relationships: []",
+        "driftPolicy: Correct",
         "suspend: 'yes'",
-        "document 2, line 16: spec.suspend must be a boolean; it is the text \"yes\"",
+        "document 2, line 19: spec.suspend must be a boolean; it is the text \"yes\"",
     ),
     (
-        "relationships: []",
+        "driftPolicy: Correct",
         "deletionPolicy: Keep",
-        "document 2, line 16: spec.deletionPolicy cannot be \"Keep\"; it must be one of Retain, Delete",
+        "document 2, line 19: spec.deletionPolicy cannot be \"Keep\"; it must be one of Retain, Delete",
     ),
     (
         "relationships: []",
         "metadata: {on_sale: no}",
-        "document 2, line 16: spec.metadata.on_sale: no is a boolean in YAML 1.1 (kubectl) and a text in YAML 1.2; write false to mean the boolean, \"no\" to mean the text",
+        "document 2, line 18: spec.classes[0].metadata.on_sale: no is a boolean in YAML 1.1 (kubectl) and a text in YAML 1.2; write false to mean the boolean, \"no\" to mean the text",
     ),
     (
         "constraints: {}",
         "constraints: {enum: ['SE', NO]}",
-        "document 2, line 15: spec.properties[0].constraints.enum[1]: NO is a boolean",
+        "document 2, line 17: spec.classes[0].properties[0].constraints.enum[1]: NO is a boolean",
     ),
     (
         "relationships: []",
         "label: again",
-        "document 2, line 16: duplicate key \"label\", first in line 13",
+        "document 2, line 18: duplicate key \"label\", first in line 15",
     ),
     (
         "relationships: []",
         "'label': again",
-        "document 2, line 16: duplicate key \"label\", first in line 13",
+        "document 2, line 18: duplicate key \"label\", first in line 15",
     ),
 ];
 

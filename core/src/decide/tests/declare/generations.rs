@@ -6,7 +6,7 @@ use super::*;
 
 fn at(uid: &str, generation: u64, label: &str) -> Declaration {
     let mut declared = declaration("a", classes(&[labelled("One", label)]));
-    declared.owner.uid = uid.into();
+    declared.owner.as_mut().unwrap().uid = uid.into();
     declared.generation = generation;
     declared
 }
