@@ -25,12 +25,13 @@ impl Found {
 
     /// Adds a violation of a field that may have no value.
     pub(super) fn refuse(&mut self, path: &str, rule: &str, value: Option<&Json>, sentence: &str) {
-        self.0.push(Violation {
-            field: path.to_owned(),
-            rule: rule.to_owned(),
-            value: value.map_or(serde_json::Value::Null, Json::to_shown),
-            message: format!("{path} {sentence}"),
-        });
+        let value = value.map_or(serde_json::Value::Null, Json::to_shown);
+        self.0.push(Violation::new(
+            path,
+            rule,
+            value,
+            format!("{path} {sentence}"),
+        ));
     }
 }
 

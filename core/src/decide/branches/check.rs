@@ -151,11 +151,10 @@ fn check_whole(
 ) -> Result<Candidate, Vec<Violation>> {
     match properties(fields) {
         Ok(properties) => class.check_whole(id, properties),
-        Err((name, value)) => Err(vec![Violation {
-            field: name.clone(),
-            rule: "unknown_key".into(),
-            value: value.to_shown(),
-            message: format!("{name} is not a property name"),
-        }]),
+        Err((name, value)) => {
+            let message = format!("{name} is not a property name");
+            let violation = Violation::new(name, "unknown_key", value.to_shown(), message);
+            Err(vec![violation])
+        }
     }
 }

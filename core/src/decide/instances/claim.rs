@@ -194,13 +194,7 @@ fn report_taken(
     class: &Class,
     owner: &InstanceId,
 ) -> Violation {
-    Violation {
-        field: property.to_string(),
-        rule: "unique".into(),
-        value: value.to_shown(),
-        message: format!(
-            "{property} is unique, but {}/{owner} already has this value",
-            class.id
-        ),
-    }
+    let class = &class.id;
+    let message = format!("{property} is unique, but {class}/{owner} already has this value");
+    Violation::new(property.as_str(), "unique", value.to_shown(), message)
 }

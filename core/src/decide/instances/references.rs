@@ -3,8 +3,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::json;
-
 use super::{
     change::{Change, Numbered},
     scope::Scope,
@@ -120,11 +118,9 @@ impl<'a> Broken<'a> {
         });
         let key = ModelKey::instance(&target.class, &target.id);
         dangling.targets.push(key);
-        dangling.violations.push(Violation {
-            field: predicate.to_string(),
-            rule: "integrity".into(),
-            value: json!(target.to_string()),
-            message: format!("{predicate} must refer to an existing instance; {target} {reason}"),
-        });
+        let message = format!("{predicate} must refer to an existing instance; {target} {reason}");
+        let value = target.to_string();
+        let violation = Violation::new(predicate.as_str(), "integrity", value, message);
+        dangling.violations.push(violation);
     }
 }

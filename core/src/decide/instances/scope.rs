@@ -82,11 +82,7 @@ impl Pending {
             instance: key.clone(),
         });
         let message = format!("{aggregate} occurs twice in this command; it may occur only once");
-        Err(Refusal::validation(&[Violation {
-            field: "instance_id".into(),
-            rule: "unique".into(),
-            value: aggregate.to_string().into(),
-            message,
-        }]))
+        let violation = Violation::new("instance_id", "unique", aggregate.to_string(), message);
+        Err(Refusal::validation(&[violation]))
     }
 }
