@@ -42,9 +42,10 @@ mod tasks;
 mod token;
 mod version;
 
+pub(crate) use self::service::Service;
 pub use self::{
-    routes::{funnel_router, gateway_router, metrics_router, oms_router},
+    routes::router,
     serve::{Timeouts, serve, serve_with},
     service::{Api, Settings},
+    surface::Surface,
 };
-pub(crate) use self::{service::Service, surface::Surface};

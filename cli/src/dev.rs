@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use clap::Args;
 use spice_node::{
     address::Addresses,
-    api::{ApiSettings, ListenError, Service},
+    api::{ApiSettings, ListenError, Surface},
     node::{Node, StartError},
 };
 use spice_operator::ApiClient;
@@ -110,6 +110,6 @@ pub(crate) fn announce(node: &Node) -> anyhow::Result<()> {
 
 pub(crate) fn gateway_url(node: &Node) -> String {
     let mut addresses = node.addresses().iter();
-    let gateway = addresses.find(|(service, _)| *service == Service::Gateway);
+    let gateway = addresses.find(|(service, _)| *service == Surface::Gateway);
     gateway.map_or_else(String::new, |(_, address)| format!("http://{address}"))
 }

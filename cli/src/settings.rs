@@ -10,7 +10,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum, builder::FalseyValueParser};
 use spice_node::{
     access::Callers,
-    api::{ApiSettings, Service},
+    api::{ApiSettings, Surface},
     work::WorkSettings,
 };
 
@@ -66,14 +66,14 @@ pub(crate) struct Listen {
 
 impl Listen {
     /// The address of each service.
-    pub(crate) fn services(&self) -> Vec<(Service, SocketAddr)> {
+    pub(crate) fn services(&self) -> Vec<(Surface, SocketAddr)> {
         let mut services = vec![
-            (Service::Gateway, self.gateway_listen),
-            (Service::Oms, self.oms_listen),
-            (Service::Funnel, self.funnel_listen),
+            (Surface::Gateway, self.gateway_listen),
+            (Surface::Oms, self.oms_listen),
+            (Surface::Funnel, self.funnel_listen),
         ];
         let metrics = self.metrics_listen;
-        services.extend(metrics.map(|address| (Service::Metrics, address)));
+        services.extend(metrics.map(|address| (Surface::Metrics, address)));
         services
     }
 }

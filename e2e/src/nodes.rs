@@ -5,7 +5,7 @@ use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use spice_api::{
     Engine,
-    http::{Api, Settings, gateway_router, oms_router, serve},
+    http::{Api, Settings, Surface, router, serve},
     writer::{Writer, WriterSettings},
 };
 use spice_core::{
@@ -90,7 +90,7 @@ impl Nodes {
 
     async fn start_node(&mut self, shared: &Shared) -> anyhow::Result<()> {
         let api = shared.api();
-        let routers = [gateway_router(Arc::clone(&api)), oms_router(api)];
+        let routers = [Surface::Gateway, Surface::Oms].map(|it| router(Arc::clone(&api), it));
         for (router, urls) in routers.into_iter().zip([&mut self.gateways, &mut self.oms]) {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
             urls.push(format!("http://{}", listener.local_addr()?));

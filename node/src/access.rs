@@ -4,13 +4,13 @@ mod file;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use spice_api::access::Access;
+use spice_api::{access::Access, http::Surface};
 use tokio_util::sync::CancellationToken;
 
 use self::file::Tokens;
 pub use self::file::{DeclaredPrincipal, Fault, FileError};
 pub use crate::steady::ReadError;
-use crate::{files::FileStates, service::Service, steady::SteadyFiles};
+use crate::{files::FileStates, steady::SteadyFiles};
 
 /// Who may call the services of a process.
 #[derive(Debug, Clone)]
@@ -28,14 +28,14 @@ pub enum Callers {
 #[error("{service} would let anybody who can reach {address} do everything")]
 pub struct ExposedError {
     /// The service.
-    pub service: Service,
+    pub service: Surface,
     /// The address.
     pub address: SocketAddr,
 }
 
 impl Callers {
     /// Refuses a listener beyond this machine if nobody said who may call there.
-    pub(crate) fn check(&self, listen: &[(Service, SocketAddr)]) -> Result<(), ExposedError> {
+    pub(crate) fn check(&self, listen: &[(Surface, SocketAddr)]) -> Result<(), ExposedError> {
         if !matches!(self, Self::Local) {
             return Ok(());
         }

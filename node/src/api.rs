@@ -15,8 +15,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub use crate::service::Service;
 use crate::{access::Callers, stores::Stores};
+pub use spice_api::http::Surface;
 
 /// How an api process works.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub struct ApiSettings {
 #[error("{service} cannot listen on {address}")]
 pub struct ListenError {
     /// The service.
-    pub service: Service,
+    pub service: Surface,
     /// The address.
     pub address: SocketAddr,
     /// Why.
@@ -47,13 +47,13 @@ pub struct ListenError {
 
 /// The listeners of a process. They accept nothing until the role starts.
 pub struct Listeners {
-    listeners: Vec<(Service, TcpListener)>,
-    addresses: Vec<(Service, SocketAddr)>,
+    listeners: Vec<(Surface, TcpListener)>,
+    addresses: Vec<(Surface, SocketAddr)>,
 }
 
 impl Listeners {
     /// Listens on an address for each service; port 0 takes a free port.
-    pub async fn bind(wanted: &[(Service, SocketAddr)]) -> Result<Self, ListenError> {
+    pub async fn bind(wanted: &[(Surface, SocketAddr)]) -> Result<Self, ListenError> {
         let mut bound = Self {
             listeners: Vec::new(),
             addresses: Vec::new(),
@@ -73,7 +73,7 @@ impl Listeners {
     }
 
     /// Where each service listens.
-    pub fn addresses(&self) -> &[(Service, SocketAddr)] {
+    pub fn addresses(&self) -> &[(Surface, SocketAddr)] {
         &self.addresses
     }
 }
@@ -120,13 +120,7 @@ impl ApiRole {
         let appends = services.any(|service| service.accepts_commands());
         let mut servers = JoinSet::new();
         for (service, listener) in listeners.listeners {
-            let api = api.clone();
-            let router = match service {
-                Service::Gateway => http::gateway_router(api),
-                Service::Oms => http::oms_router(api),
-                Service::Funnel => http::funnel_router(api),
-                Service::Metrics => http::metrics_router(api),
-            };
+            let router = http::router(api.clone(), service);
             let ending = ending.clone();
             servers.spawn(http::serve_with(listener, router, timeouts, ending));
         }

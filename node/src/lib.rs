@@ -10,7 +10,6 @@ mod clock;
 mod files;
 pub mod node;
 pub mod replay;
-mod service;
 mod steady;
 pub mod stores;
 pub mod verify;

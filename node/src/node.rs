@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     access::{ExposedError, FileError},
     address::Addresses,
-    api::{ApiRole, ApiSettings, ListenError, Listeners, Service, end_task},
+    api::{ApiRole, ApiSettings, ListenError, Listeners, Surface, end_task},
     files::FileStates,
     stores::{Access, OpenError, Stores},
     work::{WorkSettings, start_workers},
@@ -37,7 +37,7 @@ pub struct Node {
     api: ApiRole,
     workers: Workers,
     log_maintenance: JoinHandle<()>,
-    addresses: Vec<(Service, SocketAddr)>,
+    addresses: Vec<(Surface, SocketAddr)>,
 }
 
 impl Node {
@@ -45,7 +45,7 @@ impl Node {
     /// workers only. The services end when `ending` is cancelled.
     pub async fn start(
         addresses: &Addresses,
-        listen: &[(Service, SocketAddr)],
+        listen: &[(Surface, SocketAddr)],
         (api, work): (ApiSettings, WorkSettings),
         ending: &CancellationToken,
     ) -> Result<Self, StartError> {
@@ -74,7 +74,7 @@ impl Node {
     }
 
     /// Where each service listens.
-    pub fn addresses(&self) -> &[(Service, SocketAddr)] {
+    pub fn addresses(&self) -> &[(Surface, SocketAddr)] {
         &self.addresses
     }
 

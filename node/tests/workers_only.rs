@@ -11,7 +11,7 @@ use spice_core::id::{LogPosition, StreamId};
 use spice_node::{
     access::Callers,
     address::Addresses,
-    api::{ApiSettings, Service},
+    api::{ApiSettings, Surface},
     node::Node,
     stores::{Access, Stores},
     work::WorkSettings,
@@ -29,7 +29,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// Starts a node on a data directory, with one service; returns the address of the service.
 async fn start(
     data_dir: &Path,
-    service: Service,
+    service: Surface,
     ending: &CancellationToken,
 ) -> (Node, SocketAddr) {
     let addresses = Addresses::resolve(data_dir, []).unwrap();
@@ -78,14 +78,14 @@ async fn end(node: Node, ending: &CancellationToken) {
 async fn a_process_of_workers_answers_metrics_and_health_only() {
     let folder = tempfile::tempdir().unwrap();
     let ending = CancellationToken::new();
-    let (api, gateway) = start(folder.path(), Service::Gateway, &ending).await;
+    let (api, gateway) = start(folder.path(), Surface::Gateway, &ending).await;
     let created = send(gateway, "POST", "/api/v1/databases", r#"{"name":"shop"}"#).await;
     assert!(created.starts_with("HTTP/1.1 202 "), "{created}");
     end(api, &ending).await;
     std::fs::remove_file(folder.path().join("registry.sqlite")).unwrap();
 
     let ending = CancellationToken::new();
-    let (workers, metrics) = start(folder.path(), Service::Metrics, &ending).await;
+    let (workers, metrics) = start(folder.path(), Surface::Metrics, &ending).await;
     for (path, says) in [
         ("/livez", r#""status":"alive""#),
         ("/readyz", r#""status":"ready""#),

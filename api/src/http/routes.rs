@@ -23,27 +23,8 @@ use axum::Router;
 
 use crate::http::{Api, Surface, operation::Subject};
 
-/// The gateway: the API for clients.
-pub fn gateway_router(api: Arc<Api>) -> Router {
-    router(api, Surface::Gateway)
-}
-
-/// oms: the older, lower-level service over the same engine.
-pub fn oms_router(api: Arc<Api>) -> Router {
-    router(api, Surface::Oms)
-}
-
-/// funnel: schema inference; so far only health checks.
-pub fn funnel_router(api: Arc<Api>) -> Router {
-    router(api, Surface::Funnel)
-}
-
-/// metrics: only metrics and health checks, for a listener of their own.
-pub fn metrics_router(api: Arc<Api>) -> Router {
-    router(api, Surface::Metrics)
-}
-
-fn router(api: Arc<Api>, surface: Surface) -> Router {
+/// The router of a service.
+pub fn router(api: Arc<Api>, surface: Surface) -> Router {
     mount::router(api, surface, &list_subjects(surface))
 }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use spice_api::http::{Settings, Timeouts, gateway_router, serve_with};
+use spice_api::http::{Settings, Surface, Timeouts, router, serve_with};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -14,7 +14,7 @@ use crate::http_support::{Server, raw::connect, raw::read_until};
 async fn serve_for(server: &Server, timeouts: Timeouts) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
-    let router = gateway_router(Arc::clone(&server.api));
+    let router = router(Arc::clone(&server.api), Surface::Gateway);
     tokio::spawn(serve_with(
         listener,
         router,

@@ -21,7 +21,7 @@ use reqwest::{Client, Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Value, json};
 use spice_api::{
     Engine,
-    http::{Api, Settings, gateway_router, oms_router, serve},
+    http::{Api, Settings, Surface, router, serve},
     writer::{Writer, WriterSettings},
 };
 use spice_core::{
@@ -351,7 +351,7 @@ async fn listen(
     tasks: &mut Vec<JoinHandle<std::io::Result<()>>>,
 ) -> [String; 2] {
     let mut urls = [String::new(), String::new()];
-    let routers = [gateway_router(Arc::clone(api)), oms_router(Arc::clone(api))];
+    let routers = [Surface::Gateway, Surface::Oms].map(|it| router(Arc::clone(api), it));
     for (url, router) in urls.iter_mut().zip(routers) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         *url = format!("http://{}", listener.local_addr().unwrap());

@@ -166,17 +166,17 @@ async fn a_changed_file_is_in_force_and_a_wrong_one_changes_nothing() {
 fn a_listener_that_others_can_reach_needs_principals() {
     let anywhere: SocketAddr = ANYWHERE.parse().unwrap();
     let here = "127.0.0.1:0".parse().unwrap();
-    for service in [Service::Gateway, Service::Oms, Service::Funnel] {
-        let listen = [(Service::Gateway, here), (service, anywhere)];
+    for service in [Surface::Gateway, Surface::Oms, Surface::Funnel] {
+        let listen = [(Surface::Gateway, here), (service, anywhere)];
         let exposed = Callers::Local.check(&listen).unwrap_err();
         assert_eq!((exposed.service, exposed.address), (service, anywhere));
         assert!(Callers::Anybody.check(&listen).is_ok());
         assert!(Callers::Principals(PathBuf::new()).check(&listen).is_ok());
     }
     for address in ["127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
-        let listen = [(Service::Gateway, address.parse().unwrap())];
+        let listen = [(Surface::Gateway, address.parse().unwrap())];
         assert!(Callers::Local.check(&listen).is_ok(), "{address}");
     }
-    let listen = [(Service::Metrics, anywhere)];
+    let listen = [(Surface::Metrics, anywhere)];
     assert!(Callers::Local.check(&listen).is_ok());
 }
