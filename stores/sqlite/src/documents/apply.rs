@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use rusqlite::{
+    CachedStatement, Connection, OptionalExtension, params, params_from_iter,
+    types::{ToSqlOutput, Value},
+};
 use spice_core::{
     guard::{Guard, Guards},
     id::LogPosition,
@@ -110,8 +113,8 @@ impl<'connection> Writer<'connection> {
                 "SELECT row, sequence, live FROM documents WHERE scope = ?1 AND id = ?2",
             )?,
             insert: connection.prepare_cached(
-                "INSERT INTO documents (scope, id, position, live, sequence, event_id,
-                     occurred_at, created_at, until, data)
+                "INSERT INTO documents (scope, id, until, position, live, sequence, event_id,
+                     occurred_at, created_at, data)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?,
             update: connection.prepare_cached(
@@ -271,16 +274,9 @@ impl<'connection> Writer<'connection> {
     }
 
     fn replace(&mut self, document: &Document, row: i64) -> Attempt<i64> {
-        self.update.execute(params![
-            row,
-            to_column(document.state.position.0)?,
-            document.state.data.is_some(),
-            to_column(document.state.sequence.0)?,
-            document.state.event_id.0.as_bytes(),
-            document.state.occurred_at.as_micros(),
-            document.state.created_at.as_micros(),
-            document.state.data.as_ref().map(Json::as_str)
-        ])?;
+        let key = [row.into()].into_iter();
+        self.update
+            .execute(params_from_iter(key.chain(columns(document)?)))?;
         Ok(row)
     }
 
@@ -289,18 +285,10 @@ impl<'connection> Writer<'connection> {
             .until()
             .map(|until| to_column(until.0))
             .transpose()?;
-        Ok(self.insert.insert(params![
-            scope,
-            id,
-            to_column(document.state.position.0)?,
-            document.state.data.is_some(),
-            to_column(document.state.sequence.0)?,
-            document.state.event_id.0.as_bytes(),
-            document.state.occurred_at.as_micros(),
-            document.state.created_at.as_micros(),
-            until,
-            document.state.data.as_ref().map(Json::as_str)
-        ])?)
+        let until = until.map_or(NULL, ToSqlOutput::from);
+        let key = [scope.into(), id.into(), until].into_iter();
+        let columns = params_from_iter(key.chain(columns(document)?));
+        Ok(self.insert.insert(columns)?)
     }
 
     /// Notes the new content of a row, for its scope's count, its words and the indexes.
@@ -346,4 +334,21 @@ impl<'connection> Writer<'connection> {
         }
         Ok(())
     }
+}
+
+const NULL: ToSqlOutput<'_> = ToSqlOutput::Owned(Value::Null);
+
+/// The columns of a version, in the order of both statements.
+fn columns(document: &Document) -> Attempt<[ToSqlOutput<'_>; 7]> {
+    let state = &document.state;
+    let data = state.data.as_ref().map(Json::as_str);
+    Ok([
+        to_column(state.position.0)?.into(),
+        data.is_some().into(),
+        to_column(state.sequence.0)?.into(),
+        state.event_id.0.as_bytes().as_slice().into(),
+        state.occurred_at.as_micros().into(),
+        state.created_at.as_micros().into(),
+        data.map_or(NULL, ToSqlOutput::from),
+    ])
 }
