@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use anyhow::bail;
 use spice_core::{
-    handler::Projection,
     id::{LogPosition, StreamId},
     port::{
         StoreResult,
@@ -90,8 +89,11 @@ impl World {
                     self.registry.get().reflected_position(&stream).await?,
                 ),
                 ("checkpoint", self.log.checkpoint(&stream).await?),
-                ("graph", self.graph_position(&stream).await?),
-                ("documents", self.documents_position(&stream).await?),
+                ("graph", self.position(&*self.graph.get(), &stream).await?),
+                (
+                    "documents",
+                    self.position(&*self.documents.get(), &stream).await?,
+                ),
             ];
             if let Some((name, place)) = places.iter().find(|(_, place)| *place < end) {
                 return Ok(Some(format!("{name} of {stream} is at {place} of {end}")));
@@ -100,25 +102,11 @@ impl World {
         Ok(None)
     }
 
-    async fn graph_position(&self, stream: &StreamId) -> StoreResult<LogPosition> {
-        let sink = self.graph.get().sink(stream).await?;
-        let key = work_key(Projection::Graph, stream, &sink);
-        Ok(self
-            .registry
-            .get()
-            .recorded_position(&key)
-            .await?
-            .min(sink.position))
-    }
-
-    async fn documents_position(&self, stream: &StreamId) -> StoreResult<LogPosition> {
-        let sink = self.documents.get().sink(stream).await?;
-        let key = work_key(Projection::Documents, stream, &sink);
-        Ok(self
-            .registry
-            .get()
-            .recorded_position(&key)
-            .await?
-            .min(sink.position))
+    /// The position that a live sink and its worker have reached.
+    async fn position(&self, sinks: &dyn Sinks, stream: &StreamId) -> StoreResult<LogPosition> {
+        let sink = sinks.sink(stream).await?;
+        let key = work_key(sinks.projection(), stream, &sink);
+        let recorded = self.registry.get().recorded_position(&key).await?;
+        Ok(recorded.min(sink.position))
     }
 }
