@@ -5,7 +5,11 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, extract::Request, routing::get};
+use axum::{
+    Router,
+    extract::Request,
+    routing::{MethodRouter, get},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
     task::JoinHandle,
@@ -18,13 +22,17 @@ use super::{HasFragment, Timeouts, connection, target::Line};
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const REQUEST: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
-/// A client at one end, the connection at the other.
-fn connect() -> (DuplexStream, JoinHandle<()>) {
+/// A client at one end, a connection to a service that answers at `/` at the other.
+fn connect_to(methods: MethodRouter) -> (DuplexStream, JoinHandle<()>) {
     let (client, server) = duplex(4096);
-    let router = Router::new().route("/", get(async || "ok"));
+    let router = Router::new().route("/", methods);
     let ending = CancellationToken::new();
     let serving = connection(server, PEER, router, Timeouts::default(), ending);
     (client, tokio::spawn(serving))
+}
+
+fn connect() -> (DuplexStream, JoinHandle<()>) {
+    connect_to(get(async || "ok"))
 }
 
 /// Sends a request, and reads up to the end of the answer, `ok`.
@@ -94,20 +102,10 @@ async fn a_silent_connection_has_30_s() {
 
 #[tokio::test(start_paused = true)]
 async fn the_time_of_an_answer_does_not_count() {
-    let (mut client, server) = duplex(4096);
-    let slow = get(async || {
+    let (mut client, _serving) = connect_to(get(async || {
         tokio::time::sleep(Duration::from_mins(10)).await;
         "ok"
-    });
-    let router = Router::new().route("/", slow);
-    let ending = CancellationToken::new();
-    tokio::spawn(connection(
-        server,
-        PEER,
-        router,
-        Timeouts::default(),
-        ending,
-    ));
+    }));
     ask(&mut client).await;
     ask(&mut client).await;
 }
@@ -138,20 +136,11 @@ fn a_fragment_is_found_in_the_target_and_nowhere_else() {
 
 #[tokio::test(start_paused = true)]
 async fn each_request_with_a_fragment_is_marked_and_no_other() {
-    let (mut client, server) = duplex(4096);
     let handler = async |request: Request| {
         let is_marked = request.extensions().get::<HasFragment>().is_some();
         if is_marked { "#ok" } else { "-ok" }
     };
-    let router = Router::new().route("/", get(handler).post(handler));
-    let ending = CancellationToken::new();
-    tokio::spawn(connection(
-        server,
-        PEER,
-        router,
-        Timeouts::default(),
-        ending,
-    ));
+    let (mut client, _serving) = connect_to(get(handler).post(handler));
     let rest = "HTTP/1.1\r\nhost: x\r\n";
     for (request, mark) in [
         (format!("GET / {rest}\r\n"), "-ok"),
