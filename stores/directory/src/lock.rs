@@ -5,11 +5,16 @@ use std::{
     fs::{File, OpenOptions, TryLockError},
     io::{Read, Write},
     path::Path,
+    thread,
+    time::Duration,
 };
 
 use spice_core::{error::StoreError, port::StoreResult};
 
 use super::failure::{rejected, unavailable};
+
+/// Longer than a look takes.
+const PROBE: Duration = Duration::from_millis(20);
 
 /// The name of the lock file.
 pub(super) const LOCK_FILE: &str = "LOCK";
@@ -34,6 +39,11 @@ impl From<Owner> for StoreError {
 
 /// Takes the directory until the file is closed, unless another process has it.
 pub(super) fn take(directory: &Path) -> StoreResult<Result<File, Owner>> {
+    take_after(directory, || thread::sleep(PROBE))
+}
+
+/// Tries twice: a process that only looks whether the directory is held has the lock for an instant.
+fn take_after(directory: &Path, pause: impl FnOnce()) -> StoreResult<Result<File, Owner>> {
     let path = directory.join(LOCK_FILE);
     let failed =
         |error: std::io::Error| unavailable(format!("cannot lock {}: {error}", path.display()));
@@ -44,7 +54,14 @@ pub(super) fn take(directory: &Path) -> StoreResult<Result<File, Owner>> {
         .truncate(false)
         .open(&path)
         .map_err(failed)?;
-    match file.try_lock() {
+    let locked = match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            pause();
+            file.try_lock()
+        }
+        other => other,
+    };
+    match locked {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(Err(owner(&mut file))),
         Err(TryLockError::Error(error)) => return Err(failed(error)),
@@ -73,5 +90,30 @@ fn owner(file: &mut File) -> Owner {
     let read = file.read_to_string(&mut text);
     Owner {
         pid: read.ok().and_then(|_| text.trim().parse().ok()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_does_not_keep_the_directory_from_its_owner() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(take(directory.path()).unwrap().unwrap());
+        let look = || {
+            let file = File::open(directory.path().join(LOCK_FILE)).unwrap();
+            file.lock_shared().unwrap();
+            file
+        };
+        let looking = look();
+        let taken = take_after(directory.path(), || drop(looking)).unwrap();
+        assert!(taken.is_ok());
+        drop(taken);
+        let looking = look();
+        let refused = take_after(directory.path(), || ()).unwrap();
+        let this = i32::try_from(std::process::id()).ok();
+        assert_eq!(refused.unwrap_err(), Owner { pid: this });
+        drop(looking);
     }
 }
