@@ -95,15 +95,22 @@ impl Stores {
     /// Opens the stores. Fails if the log and another store do not belong together.
     pub async fn open(addresses: &Addresses, access: Access) -> Result<Self, OpenError> {
         let addresses = addresses.clone();
-        let opened = tokio::task::spawn_blocking(move || Self::open_blocking(&addresses, access));
-        let (stores, claimed) = opened.await??;
-        let setup = match access {
-            _ if claimed.is_err() || !stores.is_owner() => Setup::Compare,
-            Access::OwnExisting => Setup::InstallIfKnown,
-            _ => Setup::Install,
-        };
-        stores.installations.compare(setup).await?;
-        claimed.map(|()| stores)
+        let opened = tokio::task::spawn_blocking(move || Opened::new(&addresses, access));
+        match opened.await?? {
+            Opened::Free(stores) => {
+                let setup = match access {
+                    _ if !stores.is_owner() => Setup::Compare,
+                    Access::OwnExisting => Setup::InstallIfKnown,
+                    _ => Setup::Install,
+                };
+                stores.installations.compare(setup).await?;
+                Ok(stores)
+            }
+            Opened::Taken(stores, taken) => {
+                stores.installations.compare(Setup::Compare).await?;
+                Err(taken)
+            }
+        }
     }
 
     /// Makes a new log the log of the other stores, after a person has accepted that theirs is lost.
@@ -111,33 +118,14 @@ impl Stores {
         self.installations.adopt_log().await
     }
 
-    /// Opens the stores, and says besides whether this process may use them: it may compare them even
-    /// if it must not.
-    fn open_blocking(
+    fn assemble(
         addresses: &Addresses,
-        access: Access,
-    ) -> Result<(Self, Result<(), OpenError>), OpenError> {
+        open_log: OpenLog,
+        appender: Appender,
+        tables: Tables,
+        claims: Vec<Claim>,
+    ) -> Self {
         let log = addresses.log();
-        let ((open_log, appender), files) = match access {
-            Access::OwnExisting if !any_exists(addresses) => {
-                return Err(OpenError::NoStore(log.clone()));
-            }
-            Access::Own | Access::OwnExisting => (OpenLog::open_owned(log)?, Files::Prepare),
-            Access::OwnOrShare => (OpenLog::open_owned_or_shared(log)?, Files::Prepare),
-            Access::Look => (OpenLog::open_read_only(log)?, Files::Keep),
-        };
-        let claims = match appender {
-            Appender::This => claim_all(addresses),
-            Appender::Other | Appender::Unknown => Ok(Vec::new()),
-        };
-        let (tables, claims, claimed) = match claims {
-            Ok(claims) => (Tables::open(addresses, files)?, claims, Ok(())),
-            // Another process has the files open. Whether it serves another log says more than that.
-            Err(taken) => match Tables::open(addresses, Files::Keep) {
-                Ok(tables) => (tables, Vec::new(), Err(taken)),
-                Err(_) => return Err(taken),
-            },
-        };
         let BusAddress::Local = addresses.bus();
         let HintsAddress::Local = addresses.hints();
         let installations = Installations {
@@ -149,7 +137,7 @@ impl Stores {
                 (Store::Documents, tables.documents.clone()),
             ],
         };
-        let stores = Self {
+        Self {
             installations,
             log: open_log.port(),
             bus: Arc::new(LocalBus::new()),
@@ -163,8 +151,7 @@ impl Stores {
             open_log,
             appender,
             _claims: claims.into(),
-        };
-        Ok((stores, claimed))
+        }
     }
 
     /// Whether this process appends to the log, so that no other one does.
@@ -246,6 +233,46 @@ impl Stores {
         }
         audit::check(&*self.log, stream, &anchors, &[]).await?;
         Ok(())
+    }
+}
+
+/// Stores that were opened, before they are compared with their log.
+enum Opened {
+    /// This process may use them.
+    Free(Stores),
+    /// Another process has their files open, as the error says. They are only compared: that it serves
+    /// another log says more.
+    Taken(Stores, OpenError),
+}
+
+impl Opened {
+    /// Opens the stores. Blocks.
+    fn new(addresses: &Addresses, access: Access) -> Result<Self, OpenError> {
+        let log = addresses.log();
+        let ((open_log, appender), files) = match access {
+            Access::OwnExisting if !any_exists(addresses) => {
+                return Err(OpenError::NoStore(log.clone()));
+            }
+            Access::Own | Access::OwnExisting => (OpenLog::open_owned(log)?, Files::Prepare),
+            Access::OwnOrShare => (OpenLog::open_owned_or_shared(log)?, Files::Prepare),
+            Access::Look => (OpenLog::open_read_only(log)?, Files::Keep),
+        };
+        let claims = match appender {
+            Appender::This => claim_all(addresses),
+            Appender::Other | Appender::Unknown => Ok(Vec::new()),
+        };
+        let assemble =
+            |tables, claims| Stores::assemble(addresses, open_log, appender, tables, claims);
+        match claims {
+            Ok(claims) => Ok(Self::Free(assemble(
+                Tables::open(addresses, files)?,
+                claims,
+            ))),
+            Err(taken) => match Tables::open(addresses, Files::Keep) {
+                Ok(tables) => Ok(Self::Taken(assemble(tables, Vec::new()), taken)),
+                Err(_) => Err(taken),
+            },
+        }
     }
 }
 
