@@ -68,15 +68,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     } else {
         Callers::Local
     };
-    let settings = options.knobs.api(&options.listen, callers);
-    let node = start(
-        &addresses,
-        settings,
-        &options.knobs,
-        &options.listen,
-        &ending,
-    )
-    .await?;
+    let (listen, knobs) = (&options.listen, &options.knobs);
+    let node = start(&addresses, callers, listen, knobs, &ending).await?;
     let url = gateway_url(&node);
     let story = tokio::select! {
         done = run_steps(&url, own_folder.path()) => done,

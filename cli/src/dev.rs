@@ -4,8 +4,9 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Args;
 use spice_node::{
+    access::Callers,
     address::Addresses,
-    api::{ApiSettings, ListenError, Surface},
+    api::{ListenError, Surface},
     node::{Node, StartError},
 };
 use spice_operator::ApiClient;
@@ -46,15 +47,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let ending = end_on_signal()?;
     let addresses = options.stores.addresses()?;
     let callers = options.access.callers()?;
-    let settings = options.knobs.api(&options.listen, callers);
-    let node = start(
-        &addresses,
-        settings,
-        &options.knobs,
-        &options.listen,
-        &ending,
-    )
-    .await?;
+    let (listen, knobs) = (&options.listen, &options.knobs);
+    let node = start(&addresses, callers, listen, knobs, &ending).await?;
     announce(&node)?;
     let keeper = if options.apply.is_empty() {
         None
@@ -78,12 +72,12 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
 /// Starts every role.
 pub(crate) async fn start(
     addresses: &Addresses,
-    api: ApiSettings,
-    knobs: &Knobs,
+    callers: Callers,
     listen: &Listen,
+    knobs: &Knobs,
     ending: &CancellationToken,
 ) -> anyhow::Result<Node> {
-    let settings = (api, knobs.work()?);
+    let settings = (knobs.api(listen, callers), knobs.work()?);
     let started = Node::start(addresses, &listen.services(), settings, ending).await;
     started.map_err(|error| match error {
         StartError::Listen(ListenError { service, .. }) => {
