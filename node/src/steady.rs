@@ -4,14 +4,14 @@
 
 use std::{
     error::Error,
-    fs::File,
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
-use tokio::time::sleep;
+use spice_telemetry::describe_error;
+use tokio::{fs::File, io::AsyncReadExt, time::sleep};
 
 /// The time between two readings.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -86,7 +86,7 @@ impl SteadyFiles {
             next: None,
         };
         for _ in 0..FIRST_READINGS {
-            match files.look() {
+            match files.look().await {
                 Finding::Same | Finding::Changing => sleep(FIRST_PAUSE).await,
                 Finding::New(content) => return Ok((files, content)),
                 Finding::Wrong(fault) => return Err(fault),
@@ -107,7 +107,7 @@ impl SteadyFiles {
         let mut reported = None;
         loop {
             sleep(PAUSE).await;
-            match self.look() {
+            match self.look().await {
                 Finding::Changing => continue,
                 Finding::Same => {}
                 Finding::New(content) => {
@@ -116,7 +116,7 @@ impl SteadyFiles {
                 }
                 Finding::Wrong(fault) => {
                     is_valid.store(false, Ordering::Relaxed);
-                    let text = describe(&fault);
+                    let text = describe_error(&fault);
                     if reported.as_ref() != Some(&text) {
                         tracing::error!(
                             what, file = %self.name(), error = text,
@@ -143,8 +143,8 @@ impl SteadyFiles {
     }
 
     /// Reads the files once more.
-    fn look<T: Content>(&mut self) -> Finding<T> {
-        let content = match read_all(&self.paths) {
+    async fn look<T: Content>(&mut self) -> Finding<T> {
+        let content = match read_all(&self.paths).await {
             Ok(content) => content,
             Err(error) => {
                 self.next = None;
@@ -169,33 +169,26 @@ impl SteadyFiles {
     }
 }
 
-fn read_all(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>, ReadError> {
-    paths.iter().map(|path| read(path)).collect()
+async fn read_all(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>, ReadError> {
+    let mut contents = Vec::with_capacity(paths.len());
+    for path in paths {
+        contents.push(read(path).await?);
+    }
+    Ok(contents)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
+async fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
     let unreadable = |source| ReadError::Unreadable {
         path: path.to_owned(),
         source,
     };
-    let file = File::open(path).map_err(unreadable)?;
+    let file = File::open(path).await.map_err(unreadable)?;
     let mut content = Vec::new();
     let mut start = file.take(LONGEST + 1);
-    start.read_to_end(&mut content).map_err(unreadable)?;
+    start.read_to_end(&mut content).await.map_err(unreadable)?;
     if content.len() as u64 > LONGEST {
         let path = path.to_owned();
         return Err(ReadError::TooLong { path });
     }
     Ok(content)
-}
-
-/// An error and its sources in one line.
-fn describe(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

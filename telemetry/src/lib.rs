@@ -2,6 +2,7 @@
 //! their export; its log.
 #![warn(missing_docs)]
 
+mod error;
 #[cfg(feature = "otel")]
 mod export;
 pub mod metric;
@@ -11,6 +12,7 @@ pub mod table;
 pub mod trace;
 
 pub use self::{
+    error::describe_error,
     metric::{Counter, Family, Gauge, Histogram, Kind, Label, Metric},
     scrape::{CONTENT_TYPE, Scrape, Source, render},
     start::{Settings, StartError, Telemetry, start},
