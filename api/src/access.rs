@@ -1,5 +1,5 @@
-//! Who may call: the tokens that are in force, whoever they were given to, and what slows down
-//! guessing. It knows nothing of HTTP, and does not know where the tokens come from.
+//! The access to the api: the valid tokens and their principals, and a pause for addresses that send
+//! wrong tokens. It knows nothing of HTTP, and does not know where the tokens come from.
 
 mod metrics;
 mod slowdown;
@@ -78,7 +78,7 @@ struct Entry {
     withdrawn: CancellationToken,
 }
 
-/// Who may call.
+/// The tokens that are valid now.
 pub struct Access {
     /// The tokens in force; none if anybody may do everything.
     entries: Option<RwLock<Arc<[Entry]>>>,
@@ -133,7 +133,7 @@ impl Access {
         }
     }
 
-    /// Whoever makes a call that asks for no token.
+    /// The caller of a call that needs no token.
     pub(crate) fn caller_without_token(&self) -> Caller {
         match self.entries {
             None => Caller::Anonymous,

@@ -1,4 +1,4 @@
-//! Who may call what: tokens, roles and databases, over HTTP, web sockets and streams of events, at
+//! Which callers may make which calls: tokens, roles and databases, over HTTP, web sockets and streams of events, at
 //! gateway and oms.
 
 #![allow(clippy::unwrap_used, clippy::panic)]

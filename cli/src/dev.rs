@@ -85,7 +85,7 @@ pub(crate) async fn start(
             anyhow::Error::from(error).context(Hint(hint))
         }
         StartError::Exposed(_) => {
-            let hint = "declare who may call with --tokens (see `spice token new`), or let anybody \
+            let hint = "declare the callers with --tokens (see `spice token new`), or let anybody \
                         do everything with --allow-anonymous";
             anyhow::Error::from(error).context(Hint(hint.to_owned()))
         }

@@ -78,7 +78,7 @@ impl Listen {
     }
 }
 
-/// Who may call the services.
+/// The callers that are accepted.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Access {
     /// The file of the principals that may call, with the SHA-256 of their tokens (`spice token
@@ -92,7 +92,7 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    /// Who may call.
+    /// The same for a node.
     pub(crate) fn callers(&self) -> anyhow::Result<Callers> {
         match (&self.tokens, self.allow_anonymous) {
             (Some(_), true) => Err(usage(

@@ -1,5 +1,5 @@
-//! What a client shows to a server, and whom it trusts: a token and the authorities of a server's
-//! certificate, each in a file that is read again when it changes.
+//! The credentials of a client: a token, and the authorities of a server's certificate, each in a file
+//! that is read again when it changes.
 
 use std::{
     fmt,

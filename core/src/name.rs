@@ -11,8 +11,8 @@ use crate::unicode::nfc;
 /// with a letter.
 pub const INSTANCE_ID: &str = "_id";
 
-/// Whoever calls while no principals are declared. No principal can have this name, because it
-/// scopes the keys of commands.
+/// The name of every caller while no principals are declared. No principal can have this name, because
+/// it scopes the keys of commands.
 pub const ANONYMOUS: &str = "anonymous";
 
 /// Why a name is invalid: the kind of name, the value, and the rule.

@@ -12,7 +12,7 @@ pub use self::file::{DeclaredPrincipal, Fault, FileError};
 pub use crate::steady::ReadError;
 use crate::{files::FileStates, steady::SteadyFiles};
 
-/// Who may call the services of a process.
+/// The callers that a process accepts.
 #[derive(Debug, Clone)]
 pub enum Callers {
     /// Anybody, and only from this machine.
@@ -34,7 +34,7 @@ pub struct ExposedError {
 }
 
 impl Callers {
-    /// Refuses a listener beyond this machine if nobody said who may call there.
+    /// Refuses a listener that other machines can reach, unless the accepted callers are declared.
     pub(crate) fn check(&self, listen: &[(Surface, SocketAddr)]) -> Result<(), ExposedError> {
         if !matches!(self, Self::Local) {
             return Ok(());

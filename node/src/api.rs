@@ -21,7 +21,7 @@ pub use spice_api::http::Surface;
 /// How an api process works.
 #[derive(Debug, Clone)]
 pub struct ApiSettings {
-    /// Who may call.
+    /// The callers that are accepted.
     pub callers: Callers,
     /// How long a connection without a request stays open.
     pub keep_alive: Duration,

@@ -18,7 +18,7 @@ use crate::{
 /// A node that does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Nobody said who may call from elsewhere.
+    /// Other machines can reach a listener, and the accepted callers are not declared.
     #[error(transparent)]
     Exposed(#[from] ExposedError),
     /// The principals cannot be read.

@@ -1,5 +1,6 @@
-//! Slows down whoever sends wrong tokens, by address. Its memory is fixed, and no lock is shared:
-//! addresses share slots, and an attacker cannot choose whose.
+//! Delays the answers to an address that sends wrong tokens. The memory is fixed, and there is no
+//! shared lock. Several addresses share a slot; a secret hash selects it, so an attacker cannot
+//! choose whose slot to fill.
 
 use std::{
     hash::{BuildHasher, RandomState},

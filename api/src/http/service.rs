@@ -16,7 +16,7 @@ pub struct Settings {
     pub event_sourcing: bool,
     /// The version in health answers.
     pub version: String,
-    /// Who may call.
+    /// The callers that are let in.
     pub access: Arc<Access>,
 }
 

@@ -36,7 +36,7 @@ impl Server {
     }
 }
 
-/// What a client shows to the server, and whom it trusts.
+/// The credentials of a client: its token, and the authorities that it trusts.
 #[allow(clippy::struct_field_names)] // the flags' names
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CredentialFiles {

@@ -1,4 +1,4 @@
-//! A principal, and whoever calls.
+//! Principals and callers.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -72,7 +72,7 @@ impl Principal {
     }
 }
 
-/// Whoever sent a request.
+/// The sender of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Caller {
     /// Nobody in particular, to a call that needs no principal. Sees no database.

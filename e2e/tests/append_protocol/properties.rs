@@ -214,7 +214,7 @@ fn never(world: &World, wrong: Wrong) -> bool {
 }
 
 /// The registry has an accepted command, or a mark or a due sweep says that the log may have more
-/// than the registry. Then whoever asks reads the log; so does everyone in a model without marks.
+/// than the registry. Then each question is answered from the log, as all are in a model without marks.
 fn accepted_is_found(protocol: &Protocol, world: &World) -> bool {
     !protocol.marks
         || world.is_marked()

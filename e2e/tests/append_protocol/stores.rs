@@ -40,7 +40,7 @@ impl Protocol {
         }
     }
 
-    /// Whoever has read a lost position has read another log from now on.
+    /// A process that has read a lost position has read another log from now on.
     pub(crate) fn cut(&self, world: &mut World, end: Position) {
         world.lost = world.log.split_off(&end);
         world.cuts -= 1;
