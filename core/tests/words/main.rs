@@ -7,4 +7,5 @@ mod chains;
 mod envelopes;
 mod errors;
 mod identities;
+mod names;
 mod values;
