@@ -81,7 +81,7 @@ impl SqliteDocuments {
     }
 }
 
-sinks_in_file!(SqliteDocuments, Documents, remove::clear);
+sinks_in_file!(SqliteDocuments, Documents, remove::clear_slice);
 
 #[async_trait]
 impl Documents for SqliteDocuments {

@@ -63,7 +63,7 @@ impl SqliteGraph {
     }
 }
 
-sinks_in_file!(SqliteGraph, Graph, apply::clear);
+sinks_in_file!(SqliteGraph, Graph, apply::clear_slice);
 
 #[async_trait]
 impl Graph for SqliteGraph {

@@ -166,20 +166,20 @@ impl<'connection> ValueWriter<'connection> {
     }
 }
 
-/// Removes the indexes of a log.
-pub(crate) fn clear(connection: &Connection, stream: i64) -> Attempt<()> {
-    connection.execute(
-        "DELETE FROM property_values WHERE slot IN (
-             SELECT id FROM indexed_properties
-             WHERE scope IN (SELECT id FROM scopes WHERE stream = ?1))",
-        [stream],
-    )?;
-    connection.execute(
-        "DELETE FROM indexed_properties WHERE scope IN (SELECT id FROM scopes WHERE stream = ?1)",
-        [stream],
-    )?;
-    Ok(())
-}
+/// Removes at most ?2 values of the indexes of the sink ?1.
+pub(crate) const CLEAR_VALUES: &str = "
+    DELETE FROM property_values WHERE (slot, value, id) IN (
+        SELECT slot, value, id FROM property_values WHERE slot IN (
+            SELECT id FROM indexed_properties
+            WHERE scope IN (SELECT id FROM scopes WHERE stream = ?1))
+        LIMIT ?2)";
+
+/// Removes at most ?2 indexes of the sink ?1, whose values must be gone already.
+pub(crate) const CLEAR_PROPERTIES: &str = "
+    DELETE FROM indexed_properties WHERE id IN (
+        SELECT id FROM indexed_properties
+        WHERE scope IN (SELECT id FROM scopes WHERE stream = ?1)
+        LIMIT ?2)";
 
 fn slots_of(connection: &Connection, scope: i64) -> Attempt<Vec<(i64, String)>> {
     let mut find = connection

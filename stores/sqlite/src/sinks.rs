@@ -1,6 +1,9 @@
 //! What a store of sinks in one file does with them, whatever they hold: batches, and their roles.
 
-use rusqlite::Connection;
+#[cfg(test)]
+mod tests;
+
+use rusqlite::{Connection, params};
 use spice_core::{
     guard::{Guard, Guards},
     id::{LogPosition, StreamId},
@@ -11,10 +14,20 @@ use spice_core::{
 };
 
 use super::{
+    columns::to_column,
     database::Database,
     failure::{Attempt, Failure},
-    streams::{Stream, find_all, find_or_create_live, find_sink, move_stream},
+    streams::{
+        Stream, drop_stream, find_all, find_hidden, find_in_role, find_or_create_live, find_sink,
+        hide, move_stream,
+    },
 };
+
+/// The most rows that one transaction removes when a sink is dropped: others wait for it.
+const SLICE: usize = 1_000;
+
+/// Removes at most so many rows of a sink. Returns how many; 0 if it holds nothing any more.
+pub(crate) type ClearSlice = fn(&Connection, i64, usize) -> Attempt<usize>;
 
 /// A file with the sinks of many logs.
 #[derive(Clone)]
@@ -62,6 +75,62 @@ impl SinkFile {
         }
         Ok(found.into_iter().map(|found| found.sink).collect())
     }
+
+    /// Hides a sink, if it still has this role, and removes its content slice by slice, so that others
+    /// can write in between. If that is interrupted, the next drop in this file goes on with it.
+    pub(crate) async fn drop_sink(
+        &self,
+        stream: &StreamId,
+        generation: &str,
+        role: SinkRole,
+        clear: ClearSlice,
+    ) -> StoreResult<()> {
+        self.hide(stream, generation, role).await?;
+        while self.clear_slice(clear).await? {}
+        Ok(())
+    }
+
+    async fn hide(&self, stream: &StreamId, generation: &str, role: SinkRole) -> StoreResult<()> {
+        let (stream, generation) = (stream.clone(), generation.to_owned());
+        let work = move |connection: &_| match find_in_role(connection, &stream, &generation, role)?
+        {
+            Some(sink) => hide(connection, sink),
+            None => Ok(()),
+        };
+        self.database.write(work).await
+    }
+
+    /// Removes a slice of a hidden sink; false if there is no such sink.
+    async fn clear_slice(&self, clear: ClearSlice) -> StoreResult<bool> {
+        let work = move |connection: &_| {
+            let Some(sink) = find_hidden(connection)? else {
+                return Ok(false);
+            };
+            if clear(connection, sink, SLICE)? == 0 {
+                drop_stream(connection, sink)?;
+            }
+            Ok(true)
+        };
+        self.database.write(work).await
+    }
+}
+
+/// Executes statements, which each remove at most ?2 rows of the sink ?1, up to the first that removes
+/// any. Returns how many it removed.
+pub(crate) fn delete_first(
+    connection: &Connection,
+    (sink, most): (i64, usize),
+    statements: &[&str],
+) -> Attempt<usize> {
+    for statement in statements {
+        let deleted = connection
+            .prepare_cached(statement)?
+            .execute(params![sink, to_column(most as u64)?])?;
+        if deleted > 0 {
+            return Ok(deleted);
+        }
+    }
+    Ok(0)
 }
 
 /// Work on one sink of a log, by its number here.
@@ -127,7 +196,7 @@ pub(crate) fn write_each<T>(
 /// Implements [`Sinks`](spice_core::port::sink::Sinks),
 /// [`Anchors`](spice_core::port::registry::Anchors) and
 /// [`Installed`](spice_core::port::installation::Installed) for a store with a [`SinkFile`] named
-/// `file`; `$clear` removes what one sink holds.
+/// `file`; `$clear` removes a slice of what one sink holds.
 macro_rules! sinks_in_file {
     ($store:ty, $projection:ident, $clear:path) => {
         const _: () = {
@@ -174,15 +243,7 @@ macro_rules! sinks_in_file {
                     generation: &str,
                     role: SinkRole,
                 ) -> StoreResult<()> {
-                    let (stream, generation) = (stream.clone(), generation.to_owned());
-                    let write = move |connection: &_| {
-                        let found = streams::find_in_role(connection, &stream, &generation, role)?;
-                        found.map_or(Ok(()), |sink| {
-                            $clear(connection, sink)?;
-                            streams::drop_stream(connection, sink)
-                        })
-                    };
-                    self.file.database.write(write).await
+                    self.file.drop_sink(stream, generation, role, $clear).await
                 }
             }
         };

@@ -1,6 +1,6 @@
 //! Logs as small numbers, and of each log its sinks: generation, role, position and anchor.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use spice_core::{
     chain::{Anchor, Chain},
     id::StreamId,
@@ -35,6 +35,8 @@ pub(crate) struct Stream {
 const LIVE: i64 = 0;
 const SHADOW: i64 = 1;
 const OLD: i64 = 2;
+/// A dropped sink whose content is being removed. No one sees it any more.
+const DROPPED: i64 = 3;
 
 fn role_of(number: i64) -> Attempt<SinkRole> {
     match number {
@@ -111,9 +113,9 @@ fn find_one(
 pub(crate) fn find_all(connection: &Connection, stream: &StreamId) -> Attempt<Vec<Stream>> {
     let mut find = connection.prepare_cached(
         "SELECT id, generation, role, position, seen, append, chain FROM streams
-         WHERE name = ?1 ORDER BY role, id",
+         WHERE name = ?1 AND role < ?2 ORDER BY role, id",
     )?;
-    let mut rows = find.query([stream.to_string()])?;
+    let mut rows = find.query(params![stream.to_string(), DROPPED])?;
     let mut sinks = Vec::new();
     while let Some(row) = rows.next()? {
         let position = position(row, 3)?;
@@ -182,6 +184,21 @@ pub(crate) fn move_stream(connection: &Connection, id: i64, to: &SinkPosition) -
             ])?;
     }
     Ok(())
+}
+
+/// Hides a sink and forgets its anchor; its content is still there.
+pub(crate) fn hide(connection: &Connection, id: i64) -> Attempt<()> {
+    connection.execute(
+        "UPDATE streams SET role = ?2, seen = NULL, append = NULL, chain = NULL WHERE id = ?1",
+        [id, DROPPED],
+    )?;
+    Ok(())
+}
+
+/// The number of a hidden sink, if there is one.
+pub(crate) fn find_hidden(connection: &Connection) -> Attempt<Option<i64>> {
+    let mut find = connection.prepare_cached("SELECT id FROM streams WHERE role = ?1 LIMIT 1")?;
+    Ok(find.query_row([DROPPED], |row| row.get(0)).optional()?)
 }
 
 /// Removes a sink, its anchor and its scopes; the content of the scopes must be gone already.

@@ -97,8 +97,7 @@ impl<'connection> Points<'connection> {
     }
 }
 
-/// Removes the branch points of a log.
-pub(super) fn clear(connection: &Connection, stream: i64) -> Attempt<()> {
-    connection.execute("DELETE FROM branch_points WHERE stream = ?1", [stream])?;
-    Ok(())
-}
+/// Removes at most ?2 branch points of the sink ?1.
+pub(super) const CLEAR: &str = "
+    DELETE FROM branch_points WHERE (stream, branch, parent) IN (
+        SELECT stream, branch, parent FROM branch_points WHERE stream = ?1 LIMIT ?2)";

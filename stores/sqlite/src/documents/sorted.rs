@@ -140,20 +140,23 @@ impl Slot {
     }
 }
 
-/// Removes the indexes of a log.
-pub(super) fn clear(connection: &Connection, stream: i64) -> Attempt<()> {
-    let of_stream = "SELECT id FROM sorted_properties
-         WHERE scope IN (SELECT id FROM scopes WHERE stream = ?1)";
-    let statements = [
-        format!("DELETE FROM sorted_values WHERE slot IN ({of_stream})"),
-        format!("DELETE FROM sorted_values WHERE slot IN (SELECT -id FROM ({of_stream}))"),
-        format!("DELETE FROM sorted_properties WHERE id IN ({of_stream})"),
-    ];
-    for statement in statements {
-        connection.execute(&statement, [stream])?;
-    }
-    Ok(())
-}
+/// Removes at most ?2 rows of the indexes of the sink ?1: values, elements of lists, then the indexes.
+pub(super) const CLEAR: [&str; 3] = [
+    "DELETE FROM sorted_values WHERE (slot, value, id, row) IN (
+         SELECT slot, value, id, row FROM sorted_values WHERE slot IN (
+             SELECT id FROM sorted_properties
+             WHERE scope IN (SELECT id FROM scopes WHERE stream = ?1))
+         LIMIT ?2)",
+    "DELETE FROM sorted_values WHERE (slot, value, id, row) IN (
+         SELECT slot, value, id, row FROM sorted_values WHERE slot IN (
+             SELECT -id FROM sorted_properties
+             WHERE scope IN (SELECT id FROM scopes WHERE stream = ?1))
+         LIMIT ?2)",
+    "DELETE FROM sorted_properties WHERE id IN (
+         SELECT id FROM sorted_properties
+         WHERE scope IN (SELECT id FROM scopes WHERE stream = ?1)
+         LIMIT ?2)",
+];
 
 #[cfg(test)]
 mod tests;

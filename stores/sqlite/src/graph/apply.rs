@@ -19,7 +19,7 @@ use crate::{
     failure::Attempt,
     index::{self, ValueWriter},
     scopes::{Part, ScopeBook, find_scope},
-    sinks::{Written, write_each},
+    sinks::{Written, delete_first, write_each},
 };
 
 /// Writes versions in order; skips those that exist already or are older.
@@ -168,18 +168,21 @@ pub(super) fn remove(
     Ok(())
 }
 
-/// Removes all that a sink holds.
-pub(super) fn clear(connection: &Connection, sink: i64) -> Attempt<()> {
-    let of_scopes = "IN (SELECT id FROM scopes WHERE stream = ?1)";
-    let statements = [
-        format!(
-            "DELETE FROM referrers WHERE link IN (SELECT id FROM links WHERE scope {of_scopes})"
-        ),
-        format!("DELETE FROM links WHERE scope {of_scopes}"),
-        format!("DELETE FROM versions WHERE scope {of_scopes}"),
+/// Removes at most `most` rows that a sink holds.
+pub(super) fn clear_slice(connection: &Connection, sink: i64, most: usize) -> Attempt<usize> {
+    const STATEMENTS: [&str; 5] = [
+        "DELETE FROM referrers WHERE (link, target_id, source_id) IN (
+             SELECT link, target_id, source_id FROM referrers WHERE link IN (
+                 SELECT id FROM links WHERE scope IN (SELECT id FROM scopes WHERE stream = ?1))
+             LIMIT ?2)",
+        "DELETE FROM links WHERE id IN (
+             SELECT id FROM links WHERE scope IN (SELECT id FROM scopes WHERE stream = ?1)
+             LIMIT ?2)",
+        "DELETE FROM versions WHERE row IN (
+             SELECT row FROM versions WHERE scope IN (SELECT id FROM scopes WHERE stream = ?1)
+             LIMIT ?2)",
+        index::CLEAR_VALUES,
+        index::CLEAR_PROPERTIES,
     ];
-    for statement in statements {
-        connection.execute(&statement, [sink])?;
-    }
-    index::clear(connection, sink)
+    delete_first(connection, (sink, most), &STATEMENTS)
 }
