@@ -54,11 +54,13 @@ fn call(page: &mut String, operation: &Value) -> anyhow::Result<()> {
     let asked = parameters.iter().filter(|it| it["in"] == "query");
     let asked: Vec<String> = asked
         .map(|it| {
-            format!(
-                "`{}` {}",
-                text(&it["name"]),
-                cell(&text(&it["description"]))
-            )
+            let name = text(&it["name"]);
+            let mark = if it["required"] == true {
+                " (required)"
+            } else {
+                ""
+            };
+            format!("`{name}`{mark} {}", cell(&text(&it["description"])))
         })
         .collect();
     if !asked.is_empty() {
