@@ -55,6 +55,7 @@ impl Patience {
             match call().await {
                 Ok(answer) => {
                     if retries > 0 {
+                        tracing::info!(retries, "goes on");
                         self.reporter.set(WorkerState::Running);
                     }
                     return Ok(answer);
@@ -68,9 +69,13 @@ impl Patience {
         }
     }
 
-    /// Reports why nothing happens, and waits.
+    /// Reports why nothing happens, and waits. Only the first of several failures in a row is a warning.
     pub(crate) async fn pause(&self, reason: String, retries: u32) -> Result<(), Halt> {
-        tracing::warn!(reason, retries, "paused");
+        if retries > 1 {
+            tracing::debug!(reason, retries, "still paused");
+        } else {
+            tracing::warn!(reason, "paused");
+        }
         self.reporter.report_pause(reason, retries);
         self.wait(retries).await
     }
