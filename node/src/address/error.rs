@@ -116,6 +116,9 @@ pub enum Rule {
         /// The name of the parameter.
         parameter: String,
     },
+    /// Each percent sign in its path starts an escape.
+    #[error("two hexadecimal digits must follow each `%` (write %25 for a percent sign in a path)")]
+    Escape,
     /// It has no fragment.
     #[error("a URL of a store has no fragment (write %23 for a number sign in a path)")]
     Fragment,

@@ -142,6 +142,8 @@ fn each_rule_is_named_with_the_value() {
             "nothing may follow the colon: local:",
         ),
         (Store::Log, "dir:///a#1", "write %23 for a number sign"),
+        (Store::Graph, "sqlite:///g%ZZ", "must follow each `%`"),
+        (Store::Log, "dir:///a%2", "write %25 for a percent sign"),
         (
             Store::Log,
             "dir:///a%00b",

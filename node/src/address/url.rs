@@ -77,6 +77,10 @@ impl<'a> StoreUrl<'a> {
             let parameter = first.map_or_else(String::new, |(name, _)| name.into_owned());
             return Err(self.refuse(Rule::Parameter { scheme, parameter }));
         }
+        let mut escapes = self.url.path().split('%').skip(1);
+        if !escapes.all(|rest| is_escape(rest.as_bytes())) {
+            return Err(self.refuse(Rule::Escape));
+        }
         let bytes: Vec<u8> = percent_decode_str(self.url.path()).collect();
         if bytes.iter().any(u8::is_ascii_control) {
             return Err(self.refuse(Rule::Characters));
@@ -87,6 +91,11 @@ impl<'a> StoreUrl<'a> {
     fn refuse(&self, rule: Rule) -> AddressError {
         refuse(self.store, self.text, rule)
     }
+}
+
+/// Whether what follows a percent sign is the rest of an escape.
+fn is_escape(rest: &[u8]) -> bool {
+    matches!(rest, [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
 }
 
 fn refuse(store: Store, text: &str, rule: Rule) -> AddressError {
