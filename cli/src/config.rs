@@ -22,7 +22,8 @@ Examples:
 
 A flag takes precedence over its environment variable, and that over the config file:
 $XDG_CONFIG_HOME/spice/config.toml, or the file that --config or SPICE_CONFIG names. In the file, a
-setting has the name of its flag. Tables only group settings:
+setting has the name of its flag. The tables client, dev, listen, operator, stores, traces and worker
+only group settings:
   server = \"http://127.0.0.1:8002\"
   database = \"flights\"
   output = \"json\"

@@ -126,10 +126,19 @@ fn settings(command: &Command, known: &mut BTreeSet<String>) {
     }
 }
 
+/// The tables of a config file.
+const TABLES: [&str; 7] = [
+    "client", "dev", "listen", "operator", "stores", "traces", "worker",
+];
+
 /// Collects the settings. Tables only group them; a key is the name of the flag, with `-` or `_`.
 fn gather(table: Table, values: &mut BTreeMap<String, Vec<String>>) -> Result<(), String> {
     for (key, value) in table {
         if let Value::Table(group) = value {
+            if !TABLES.contains(&key.as_str()) {
+                let known = TABLES.join(", ");
+                return Err(format!("unknown table [{key}]; the tables are {known}"));
+            }
             gather(group, values)?;
             continue;
         }
@@ -202,6 +211,11 @@ mod tests {
             "one place a setting"
         );
         assert!(read("a = 2020-01-01").is_err());
+        let unknown = read("[stroes]\nlog = 'x'").unwrap_err();
+        assert!(
+            unknown.contains("[stroes]") && unknown.contains("stores"),
+            "{unknown}"
+        );
     }
 
     #[test]
