@@ -19,7 +19,8 @@ use crate::{
     arg_required_else_help = true
 )]
 pub(crate) struct Cli {
-    /// Write the process's own log as JSON lines (level: `SPICE_LOG_LEVEL`, e.g. `info`).
+    /// Write the messages of this process on standard error as JSON lines (level: `SPICE_LOG_LEVEL`, e.g.
+    /// `info`). Not the log of the databases: that is `--log`.
     #[arg(long, global = true, env = "SPICE_LOG_JSON", value_parser = FalseyValueParser::new())]
     pub(crate) log_json: bool,
     /// Do not use colours; also set by `NO_COLOR`, and the default if the output is not a terminal.

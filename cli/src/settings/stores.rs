@@ -23,7 +23,7 @@ pub(crate) struct LogPlace {
         value_name = "DIR"
     )]
     data_dir: PathBuf,
-    /// The log, as a URL: `dir:///path`.
+    /// The log of the databases, as a URL: `dir:///path`.
     #[arg(long, env = "SPICE_LOG", value_name = "URL", hide_env_values = true)]
     log: Option<String>,
 }
