@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use spice_client::{Merge, Write};
+use spice_client::Merge;
 
 use crate::{
-    merged::{Conflicts, resolve, show},
+    merged::{Conflicts, write},
     session::Session,
     settings::OfDatabase,
 };
@@ -39,20 +39,12 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
 
 async fn merge(session: &Session, options: &Options) -> anyhow::Result<ExitCode> {
     let (client, database) = (&session.client, session.database()?);
-    let (branch, write) = (&options.branch, Write::default());
-    let rehearsal = Merge {
-        into: options.into.clone(),
-        dry_run: true,
-        ..Merge::default()
+    let Options { branch, into, .. } = options;
+    let send = async |decisions| {
+        let into = into.clone();
+        let request = Merge { into, decisions };
+        client.merge(database, branch, &request, &write()).await
     };
-    let rehearse = async || client.merge(database, branch, &rehearsal, &write).await;
-    let request = Merge {
-        into: options.into.clone(),
-        strategy: options.conflicts.strategy(),
-        resolutions: resolve(&options.conflicts.resolve, rehearse).await?,
-        dry_run: options.conflicts.dry_run,
-    };
-    let merged = client.merge(database, branch, &request, &write).await;
-    let done = format!("merged {branch} into {}", options.into);
-    show(session, merged, &done, request.dry_run)
+    let done = format!("merged {branch} into {into}");
+    options.conflicts.decide(session, &done, send).await
 }

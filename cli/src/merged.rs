@@ -5,9 +5,9 @@ mod decision;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use spice_client::{Conflict, Merged, Strategy};
+use spice_client::{Conflict, Decisions, Error, Merged, Strategy, Write};
 
-pub(crate) use self::decision::resolve;
+use self::decision::resolve;
 use crate::{
     diff::{show_changes, summary},
     output,
@@ -29,10 +29,10 @@ pub(crate) struct Conflicts {
     strategy: Way,
     /// Decide one conflict: `AGGREGATE[.PROPERTY]=ours`, `=theirs` or, for a property, `=JSON`.
     #[arg(long, value_name = "CONFLICT=DECISION")]
-    pub(crate) resolve: Vec<String>,
+    resolve: Vec<String>,
     /// Only show what would happen.
     #[arg(long)]
-    pub(crate) dry_run: bool,
+    dry_run: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -46,19 +46,39 @@ enum Way {
 }
 
 impl Conflicts {
-    pub(crate) fn strategy(&self) -> Strategy {
-        match self.strategy {
-            Way::Fail => Strategy::Fail,
-            Way::Ours => Strategy::Ours,
-            Way::Theirs => Strategy::Theirs,
-        }
+    /// Sends a merge or a rebase with these decisions, and shows what was done.
+    pub(crate) async fn decide(
+        &self,
+        session: &Session,
+        done: &str,
+        send: impl AsyncFn(Decisions) -> Result<Merged, Error>,
+    ) -> anyhow::Result<ExitCode> {
+        let rehearsal = Decisions {
+            dry_run: true,
+            ..Decisions::default()
+        };
+        let decisions = Decisions {
+            strategy: match self.strategy {
+                Way::Fail => Strategy::Fail,
+                Way::Ours => Strategy::Ours,
+                Way::Theirs => Strategy::Theirs,
+            },
+            resolutions: resolve(&self.resolve, async || send(rehearsal).await).await?,
+            dry_run: self.dry_run,
+        };
+        show(session, send(decisions).await, done, self.dry_run)
     }
+}
+
+/// How the commands are sent.
+pub(crate) fn write() -> Write {
+    Write::default()
 }
 
 /// Writes what was done or would be done. If conflicts caused a refusal, lists them first.
 pub(crate) fn show(
     session: &Session,
-    outcome: Result<Merged, spice_client::Error>,
+    outcome: Result<Merged, Error>,
     done: &str,
     dry_run: bool,
 ) -> anyhow::Result<ExitCode> {

@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use spice_client::{Rebase, Write};
+use spice_client::Rebase;
 
 use crate::{
-    merged::{Conflicts, resolve, show},
+    merged::{Conflicts, write},
     session::Session,
     settings::OfDatabase,
 };
@@ -34,27 +34,18 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
 }
 
 async fn rebase(session: &Session, options: &Options) -> anyhow::Result<ExitCode> {
-    let (client, database) = (&session.client, session.database()?);
-    let (branch, write) = (&options.branch, Write::default());
+    let (client, database, branch) = (&session.client, session.database()?, &options.branch);
     let onto = match options.onto.clone() {
         Some(onto) => onto,
         None => parent(session, database, branch).await?,
     };
-    let rehearsal = Rebase {
-        onto: Some(onto.clone()),
-        dry_run: true,
-        ..Rebase::default()
+    let send = async |decisions| {
+        let onto = Some(onto.clone());
+        let request = Rebase { onto, decisions };
+        client.rebase(database, branch, &request, &write()).await
     };
-    let rehearse = async || client.rebase(database, branch, &rehearsal, &write).await;
-    let request = Rebase {
-        onto: Some(onto.clone()),
-        strategy: options.conflicts.strategy(),
-        resolutions: resolve(&options.conflicts.resolve, rehearse).await?,
-        dry_run: options.conflicts.dry_run,
-    };
-    let rebased = client.rebase(database, branch, &request, &write).await;
     let done = format!("rebased {branch} onto {onto}");
-    show(session, rebased, &done, request.dry_run)
+    options.conflicts.decide(session, &done, send).await
 }
 
 /// The parent of a branch. `main` has none, and the api refuses to rebase it.

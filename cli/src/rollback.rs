@@ -3,9 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use spice_client::Write;
 
-use crate::{merged::show, session::Session, settings::OfDatabase};
+use crate::{
+    merged::{show, write},
+    session::Session,
+    settings::OfDatabase,
+};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -37,10 +40,10 @@ async fn rollback(session: &Session, options: &Options) -> anyhow::Result<ExitCo
         dry_run,
         ..
     } = options;
-    let (database, write) = (session.database()?, Write::default());
+    let database = session.database()?;
     let restored = session
         .client
-        .rollback(database, branch, *to, *dry_run, &write)
+        .rollback(database, branch, *to, *dry_run, &write())
         .await;
     let done = format!("rolled {branch} back to position {to}");
     show(session, restored, &done, *dry_run)

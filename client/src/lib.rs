@@ -50,5 +50,6 @@ pub use replays::{NewReplay, Replay, ReplayFailure, ReplayList, ReplayState};
 pub use request::Request;
 pub use retry::Retries;
 pub use versions::{
-    ChangeKind, Changed, Conflict, Diff, Merge, Merged, Rebase, Resolution, Strategy, Summary, Take,
+    ChangeKind, Changed, Conflict, Decisions, Diff, Merge, Merged, Rebase, Resolution, Strategy,
+    Summary, Take,
 };

@@ -129,18 +129,26 @@ pub enum Resolution {
     },
 }
 
-/// A merge request.
+/// What to do about conflicts, of a merge or a rebase.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Merge {
-    /// The target branch.
-    pub into: String,
-    /// What to do about conflicts.
+pub struct Decisions {
+    /// What to do about those without a resolution.
     pub strategy: Strategy,
     /// The resolutions of single conflicts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resolutions: Vec<Resolution>,
     /// Only report what would happen.
     pub dry_run: bool,
+}
+
+/// A merge request.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Merge {
+    /// The target branch.
+    pub into: String,
+    /// What to do about conflicts.
+    #[serde(flatten)]
+    pub decisions: Decisions,
 }
 
 /// A rebase request.
@@ -150,12 +158,8 @@ pub struct Rebase {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub onto: Option<String>,
     /// What to do about conflicts.
-    pub strategy: Strategy,
-    /// The resolutions of single conflicts.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub resolutions: Vec<Resolution>,
-    /// Only report what would happen.
-    pub dry_run: bool,
+    #[serde(flatten)]
+    pub decisions: Decisions,
 }
 
 /// The result of a merge, a rebase or a rollback, done or planned.
