@@ -2,7 +2,7 @@
 
 mod decision;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{Args, ValueEnum};
 use spice_client::{Conflict, Decisions, Error, Merged, Strategy, Write};
@@ -16,6 +16,9 @@ use crate::{
 
 /// The exit code for conflicts, of a dry run and of a refused merge.
 const CONFLICTS: u8 = 4;
+
+/// The longest wait for the projections. After it, the changes are shown without their values.
+const WAIT: Duration = Duration::from_secs(10);
 
 /// The columns of a conflict.
 const CONFLICT: &str = "CONFLICT=aggregate_id, PROPERTY=property, RULE=rule, BASE=base, \
@@ -70,9 +73,10 @@ impl Conflicts {
     }
 }
 
-/// How the commands are sent.
+/// How the commands are sent. The answer has the changed values only if the command waits for the
+/// projections.
 pub(crate) fn write() -> Write {
-    Write::default()
+    Write::default().wait(WAIT)
 }
 
 /// Writes what was done or would be done. If conflicts caused a refusal, lists them first.

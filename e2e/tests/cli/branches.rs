@@ -79,8 +79,11 @@ async fn a_branch_is_compared_and_merged_and_conflicts_are_decided() {
 
     let merged = shell
         .run("merge what-if/cheaper --resolve shop:main:Product:p1.price=10.5")
-        .await
-        .ok();
+        .await;
+    let rows = merged.rows();
+    assert_eq!(rows[0], ["modified", "Product/p1", "price", "11", "10.5"]);
+    assert_eq!(rows[1], ["modified", "Product/p2", "price", "3", "2"]);
+    let merged = merged.ok();
     assert!(
         merged.contains("merged what-if/cheaper into main"),
         "{merged}"
