@@ -4,7 +4,7 @@
 use std::process::{ExitCode, Termination};
 
 use serde::Serialize;
-use spice_client::{Client, Error, Missing, Read};
+use spice_client::{Client, Conflict, Error, Missing, Read};
 
 use crate::{
     failure::{Hint, Usage, usage},
@@ -106,14 +106,12 @@ impl Session {
             return self.alternatives(missing).await;
         }
         match (refusal.status, refusal.code.as_str()) {
-            (409, "optimistic_concurrency_conflict") => {
-                Some("someone else changed it in the meantime; read it again, then repeat the command".to_owned())
-            }
-            (401, _) => Some("give a token with --token-file or SPICE_TOKEN_FILE".to_owned()),
-            (409, "merge_conflict") => Some(
-                "--strategy ours|theirs decides all conflicts; --resolve AGGREGATE.PROPERTY=ours decides one"
+            (409, "optimistic_concurrency_conflict") => Some(
+                "someone else changed it in the meantime; read it again, then repeat the command"
                     .to_owned(),
             ),
+            (401, _) => Some("give a token with --token-file or SPICE_TOKEN_FILE".to_owned()),
+            (409, "merge_conflict") => Some(advise_on_conflicts(failure?).to_owned()),
             // Only a person can repair a log that is refused; the server does not say when to retry.
             (503, code) if refusal.retry_after.is_none() && !code.is_empty() => None,
             (503 | 504 | 429, _) => Some("this may be temporary; try again".to_owned()),
@@ -144,6 +142,17 @@ impl Session {
         let list = self.client.databases().await.ok()?;
         let names = list.databases.into_iter().map(|database| database.name);
         Some(describe_choice(sought, "databases", names.collect()))
+    }
+}
+
+/// What decides the conflicts of a refused merge. A strategy decides none that have a rule.
+fn advise_on_conflicts(failure: &Error) -> &'static str {
+    let conflicts = Conflict::of(failure).unwrap_or_default();
+    if !conflicts.is_empty() && conflicts.iter().all(|conflict| conflict.rule.is_some()) {
+        "a strategy does not decide a conflict with a rule; decide each with --resolve AGGREGATE=ours|theirs \
+         or --resolve AGGREGATE.PROPERTY=JSON, or change one of the branches first"
+    } else {
+        "--strategy ours|theirs decides all conflicts; --resolve AGGREGATE.PROPERTY=ours decides one"
     }
 }
 
