@@ -12,8 +12,8 @@ pub mod table;
 pub mod trace;
 
 pub use self::{
-    error::describe_error,
+    error::{StartError, describe_error},
     metric::{Counter, Family, Gauge, Histogram, Kind, Label, Metric},
     scrape::{CONTENT_TYPE, Scrape, Source, render},
-    start::{Settings, StartError, Telemetry, start},
+    start::{Settings, Telemetry, start},
 };

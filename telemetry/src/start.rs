@@ -6,6 +6,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
+use crate::error::StartError;
 #[cfg(feature = "otel")]
 use crate::export::Exporter;
 
@@ -22,11 +23,6 @@ pub struct Settings {
     pub collector: Option<String>,
 }
 
-/// Spans cannot be exported.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot export spans")]
-pub struct StartError(#[source] Box<dyn std::error::Error + Send + Sync>);
-
 /// Runs until the process ends.
 pub struct Telemetry {
     #[cfg(feature = "otel")]
@@ -40,7 +36,7 @@ pub fn start(settings: Settings) -> Result<Telemetry, StartError> {
         log_lines(settings.filter, settings.json, settings.colours);
         return Ok(Telemetry { exporter: None });
     };
-    let exporter = Exporter::start(&url).map_err(|error| StartError(Box::new(error)))?;
+    let exporter = Exporter::start(&url)?;
     let lines = lines(settings.json, settings.colours).with_filter(settings.filter);
     registry().with(lines).with(exporter.layer()).init();
     Ok(Telemetry {
