@@ -58,7 +58,7 @@ pub(crate) fn conditions(
     schema: &Schema,
     class: Option<&Class>,
 ) -> anyhow::Result<Option<Box<RawValue>>> {
-    let kinds = class.map(|class| kinds(schema, class)).transpose()?;
+    let kinds = class.map(|class| kinds(schema, class));
     let kind = |property: &str| kinds.as_ref()?.get(class?.resolve(property)?);
     let mut filter: IndexMap<String, Operators> = IndexMap::new();
     for text in texts {

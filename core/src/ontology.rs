@@ -28,6 +28,7 @@ pub use self::{
     lint::{ChangeLint, ClassFinding, Finding, Severity, check_structure},
     property::Property,
     relationship::{Cardinality, Relationship},
+    rule::Rule,
     schema::Schema,
     text::Text,
 };

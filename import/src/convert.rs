@@ -11,10 +11,9 @@ use std::borrow::Cow;
 
 use indexmap::IndexMap;
 use spice_core::{
-    command::RawData,
     json::Json,
     name::PropertyName,
-    ontology::{Class, PropertyType, Schema},
+    ontology::{Class, Property, PropertyType, Relationship, Rule, Schema},
 };
 
 pub use self::{boolean::Words, broken::Broken, link::Link};
@@ -22,10 +21,7 @@ use self::{
     moment::{date, date_time},
     number::{integer, number},
 };
-use crate::{
-    classes::members,
-    text::{trim, write_string},
-};
+use crate::text::{trim, write_string};
 
 /// How the text of a column is parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,62 +52,30 @@ pub enum Kind {
 }
 
 /// How the values of each property and relationship of a class are parsed.
-pub fn kinds(schema: &Schema, class: &Class) -> serde_json::Result<IndexMap<PropertyName, Kind>> {
-    let members = members(schema, class)?;
-    let kind = |name: &PropertyName| {
-        let declared = members.get(name).map(|member| &member.fields);
-        (name.clone(), Kind::of(schema, class, name, declared))
+pub fn kinds(schema: &Schema, class: &Class) -> IndexMap<PropertyName, Kind> {
+    let own = |it: &Property| (it.name.clone(), Kind::of(it.rule()));
+    let link = |it: &Relationship| {
+        let link = Kind::Link(Link::new(schema, &it.target));
+        let is_list = it.cardinality.is_list();
+        let kind = if is_list {
+            Kind::List(Box::new(link))
+        } else {
+            link
+        };
+        (it.predicate.clone(), kind)
     };
-    Ok(class.names().map(kind).collect())
+    let links = class.relationships().iter().map(link);
+    class.properties().iter().map(own).chain(links).collect()
 }
 
 impl Kind {
-    /// How the values of a property or a relationship of a class are parsed; `declared` is its
-    /// definition.
-    fn of(schema: &Schema, class: &Class, name: &PropertyName, declared: Option<&RawData>) -> Self {
-        let mut relationships = class.relationships().iter();
-        if let Some(relationship) = relationships.find(|it| it.predicate == *name) {
-            let link = Self::Link(Link::new(schema, &relationship.target));
-            if relationship.cardinality.is_list() {
-                return Self::List(Box::new(link));
-            }
-            return link;
-        }
-        match (class.property_type(name), declared) {
-            (Some(_), Some(declared)) => Self::parse_declared(declared),
-            (Some(property_type), None) => Self::plain(property_type),
-            (None, _) => Self::Text,
-        }
-    }
-
-    /// Parses `type`, `constraints.enum` and `items` of a property, or of items.
-    fn parse_declared(declared: &RawData) -> Self {
-        let name = declared.get("type").and_then(Json::as_string);
-        match PropertyType::parse(&name.unwrap_or_default()) {
-            Some(PropertyType::Enum) => {
-                let constraints = declared.get("constraints").map(Json::read::<RawData>);
-                let members = constraints.and_then(|rules| rules.ok()?.get("enum")?.read().ok());
-                Self::Members(members.unwrap_or_default())
-            }
-            Some(PropertyType::Array) => {
-                let items = declared.get("items").map_or(Self::Text, Self::of_items);
+    fn of(rule: &Rule) -> Self {
+        match rule.property_type {
+            PropertyType::Enum => Self::Members(rule.members().cloned().collect()),
+            PropertyType::Array => {
+                let items = rule.items().map_or(Self::Text, Self::of);
                 Self::List(Box::new(items))
             }
-            Some(other) => Self::plain(other),
-            None => Self::Text,
-        }
-    }
-
-    /// Parses `items`: the name of a type, or an object.
-    fn of_items(items: &Json) -> Self {
-        let of_type = || RawData::from([("type".to_owned(), items.clone())]);
-        let declared = items.as_string().map(|_| of_type());
-        let declared = declared.or_else(|| items.read().ok());
-        declared.as_ref().map_or(Self::Text, Self::parse_declared)
-    }
-
-    fn plain(property_type: PropertyType) -> Self {
-        match property_type {
             PropertyType::String | PropertyType::Text | PropertyType::Link => Self::Text,
             PropertyType::Integer => Self::Integer,
             PropertyType::Decimal | PropertyType::Number => Self::Number,
@@ -123,13 +87,11 @@ impl Kind {
             PropertyType::Json => Self::Json,
             PropertyType::Object | PropertyType::Address => Self::Object,
             PropertyType::Image | PropertyType::File => Self::File,
-            PropertyType::Array => Self::List(Box::new(Self::Text)),
             PropertyType::Url
             | PropertyType::Email
             | PropertyType::Phone
             | PropertyType::Uuid
-            | PropertyType::Ip
-            | PropertyType::Enum => Self::Word,
+            | PropertyType::Ip => Self::Word,
         }
     }
 

@@ -195,7 +195,7 @@ fn columns(
     } else {
         head.len()
     };
-    let kinds = kinds(schema, class)?;
+    let kinds = kinds(schema, class);
     let mut columns = Vec::with_capacity(head.len());
     let mut unknown = Vec::new();
     for (index, name) in names.iter().enumerate() {

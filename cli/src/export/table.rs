@@ -46,7 +46,7 @@ impl<'a> Table<'a> {
     ) -> anyhow::Result<Self> {
         let mut table = Self {
             class,
-            columns: kinds(schema, class)?,
+            columns: kinds(schema, class),
             has_ids: class.primary_key().next().is_none(),
             rows_with_exact: 0,
             nothing: Json::null(),

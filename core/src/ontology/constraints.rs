@@ -114,6 +114,11 @@ impl Constraints {
         Ok(constraints)
     }
 
+    /// The allowed values, if they are listed.
+    pub(super) fn members(&self) -> impl Iterator<Item = &Json> {
+        self.members.iter().flatten().map(|(_, member)| member)
+    }
+
     /// Whether the allowed values are listed.
     pub(super) fn has_members(&self) -> bool {
         self.members.is_some()

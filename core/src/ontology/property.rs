@@ -137,7 +137,12 @@ impl Property {
 
     /// The type of the items, if it is declared.
     pub fn item_type(&self) -> Option<PropertyType> {
-        self.rule.item_type()
+        self.rule.items().map(|rule| rule.property_type)
+    }
+
+    /// The rule for its values.
+    pub fn rule(&self) -> &Rule {
+        &self.rule
     }
 
     /// Checks a value: by the property's own rule, then by those of the parents.

@@ -14,8 +14,9 @@ use crate::{
 
 /// The rule for the values of a property, or the items of a list.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Rule {
-    pub(super) property_type: PropertyType,
+pub struct Rule {
+    /// The type.
+    pub property_type: PropertyType,
     pub(super) constraints: Constraints,
     items: Option<Box<Rule>>,
 }
@@ -111,9 +112,14 @@ impl Rule {
             .map_or(self.property_type, |rule| rule.comparison())
     }
 
-    /// The type of the items of a list, if declared.
-    pub(super) fn item_type(&self) -> Option<PropertyType> {
-        self.items.as_ref().map(|rule| rule.property_type)
+    /// The rule for the items of a list, if declared.
+    pub fn items(&self) -> Option<&Self> {
+        self.items.as_deref()
+    }
+
+    /// The values that an enum lists.
+    pub fn members(&self) -> impl Iterator<Item = &Json> {
+        self.constraints.members()
     }
 
     /// Checks a value with its limits.

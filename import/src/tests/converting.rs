@@ -14,7 +14,7 @@ fn value(column: &str, text: &str) -> Result<String, &'static str> {
     let person = json!({"id": "Person", "label": "Person", "properties": []});
     let schema = schema(&[definition, person]);
     let name = class.resolve(column).unwrap();
-    let kind = &kinds(&schema, &class).unwrap()[name];
+    let kind = &kinds(&schema, &class)[name];
     let mut out = Vec::new();
     kind.write(text, &mut out).map_err(|broken| broken.rule)?;
     Ok(String::from_utf8(out).unwrap())
