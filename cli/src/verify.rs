@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 use spice_core::{
     id::{LogPosition, StreamId},
     port::graph::Entity,
+    port::sink::SinkRole,
 };
 use spice_node::{
     stores::{Access, Stores},
-    verify::{self, Difference, Known, Projection, Repaired, Report, wait_for_projections},
+    verify::{self, Projection, Repaired, Report, wait_for_projections},
     work::Upkeep,
 };
 
@@ -86,7 +87,7 @@ fn describe(report: &Report, repaired: Option<Repaired>, end: LogPosition) -> Va
         .positions
         .iter()
         .filter(|(_, position)| **position < end)
-        .map(|(projection, position)| json!({"projection": projection.as_str(), "position": position}))
+        .map(|(projection, position)| json!({"projection": projection, "position": position}))
         .collect();
     let clean = report.is_clean() && behind.is_empty();
     let [graph, documents] = Projection::ALL.map(|it| {
@@ -97,43 +98,13 @@ fn describe(report: &Report, repaired: Option<Repaired>, end: LogPosition) -> Va
         "log": report.stream.to_string(),
         "graph": graph,
         "documents": documents,
-        "differences": report.differences.iter().map(describe_difference).collect::<Vec<_>>(),
-        "known": report.known.iter().map(|event| json!({
-            "handler": event.handler,
-            "position": event.position,
-            "aggregate_id": event.aggregate_id,
-            "reason": describe_known(&event.known),
-        })).collect::<Vec<_>>(),
-        "repaired": repaired.map(|done| json!({
-            "entities": done.entities, "written": done.written,
-        })),
+        "differences": report.differences,
+        "known": report.known,
+        "repaired": repaired,
         "end": end,
         "behind": behind,
         "clean": clean,
     })
-}
-
-fn describe_difference(difference: &Difference) -> Value {
-    let entity = match &difference.entity {
-        Entity::Class(class) => format!("class {class}"),
-        Entity::Instance(instance) => instance.to_string(),
-    };
-    json!({
-        "projection": difference.projection.as_str(),
-        "branch_generation": difference.branch,
-        "entity": entity,
-        "kind": difference.kind.as_str(),
-        "expected_sequence": difference.expected,
-        "found_sequence": difference.found,
-        "known": difference.known.as_ref().map(describe_known),
-    })
-}
-
-fn describe_known(known: &Known) -> &'static str {
-    match known {
-        Known::Parked => "parked",
-        Known::Discarded => "discarded",
-    }
 }
 
 fn print(answer: &Value) -> anyhow::Result<()> {

@@ -6,7 +6,7 @@ use spice_core::{
     id::{LogPosition, StreamId},
     port::StoreResult,
 };
-pub use spice_workers::verify::{Difference, Known, Projection, Repaired, Report};
+pub use spice_workers::verify::{Projection, Repaired, Report};
 use spice_workers::{
     replay::wait_caught_up,
     verify::{repair, verify},

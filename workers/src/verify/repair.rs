@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
 use spice_core::{
     error::StoreError,
     guard::Guards,
@@ -31,7 +32,7 @@ const CHUNK: usize = 1_000;
 const ATTEMPTS: u32 = 20;
 
 /// The result of a repair.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Repaired {
     /// Entities that were removed and, where the log has them, written again.
     pub entities: u64,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Serialize, Serializer};
 use spice_core::{
     handler::Projection,
     id::{BranchGeneration, LogPosition, Sequence, StreamId},
@@ -38,7 +39,8 @@ impl<'a> Sources<'a> {
 }
 
 /// How a sink differs from the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum DifferenceKind {
     /// The log has it, the sink does not.
     Missing,
@@ -48,19 +50,9 @@ pub enum DifferenceKind {
     Differs,
 }
 
-impl DifferenceKind {
-    /// Returns a stable label.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Unexpected => "unexpected",
-            Self::Differs => "differs",
-        }
-    }
-}
-
 /// Why a difference needs no repair.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Known {
     /// One of its events is in the dead letters.
     Parked,
@@ -69,26 +61,30 @@ pub enum Known {
 }
 
 /// One entity on one branch that differs between the log and a sink.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// The sink.
     pub projection: Projection,
     /// The branch.
+    #[serde(rename = "branch_generation")]
     pub branch: BranchGeneration,
     /// The entity.
+    #[serde(serialize_with = "write_entity")]
     pub entity: Entity,
     /// The kind of difference.
     pub kind: DifferenceKind,
     /// The sequence in the log.
+    #[serde(rename = "expected_sequence")]
     pub expected: Option<Sequence>,
     /// The sequence in the sink.
+    #[serde(rename = "found_sequence")]
     pub found: Option<Sequence>,
     /// Set when the difference is expected.
     pub known: Option<Known>,
 }
 
 /// An event that a sink rightly does not have.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KnownEvent {
     /// The handler that parked it, or for which it was discarded.
     pub handler: String,
@@ -97,7 +93,15 @@ pub struct KnownEvent {
     /// Its aggregate, as text.
     pub aggregate_id: String,
     /// Why the sink does not have it.
+    #[serde(rename = "reason")]
     pub known: Known,
+}
+
+fn write_entity<S: Serializer>(entity: &Entity, serializer: S) -> Result<S::Ok, S::Error> {
+    match entity {
+        Entity::Class(class) => serializer.collect_str(&format_args!("class {class}")),
+        Entity::Instance(instance) => serializer.collect_str(instance),
+    }
 }
 
 /// The result of a check.
