@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use serde_json::json;
 use spice_core::{
     error::{ErrorCode, Refusal},
     id::{LogPosition, StreamId},
@@ -137,18 +136,7 @@ async fn check(options: Verify) -> anyhow::Result<ExitCode> {
             output::line("every envelope is complete and in its place")?;
         }
     } else {
-        let streams = report.streams.iter().map(|stream| {
-            json!({"log": stream.stream.to_string(), "segments": stream.segments,
-                "envelopes": stream.envelopes, "bytes": stream.bytes,
-                "chained_from": stream.chained_from, "chain": stream.chain})
-        });
-        let problems = report.problems.iter().map(|problem| {
-            json!({"file": problem.file.display().to_string(), "reason": problem.reason,
-                "refuses": problem.refuses})
-        });
-        let (streams, problems): (Vec<_>, Vec<_>) = (streams.collect(), problems.collect());
-        let answer = json!({"streams": streams, "problems": problems});
-        output::document(options.output.output, &answer)?;
+        output::document(options.output.output, &report)?;
     }
     Ok(ExitCode::from(u8::from(!is_clean)))
 }

@@ -1,15 +1,21 @@
 //! The result of a check of the directory.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
+use serde::{Serialize, Serializer};
 use spice_core::{chain::Chain, id::StreamId};
 
 /// One problem, and where it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// The log that it concerns; none if it concerns no log.
+    #[serde(skip)]
     pub stream: Option<StreamId>,
     /// The file or directory.
+    #[serde(serialize_with = "write_path")]
     pub file: PathBuf,
     /// A description of the problem.
     pub reason: String,
@@ -23,10 +29,19 @@ impl fmt::Display for Problem {
     }
 }
 
+fn write_path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}
+
+fn write_stream<S: Serializer>(stream: &StreamId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(stream)
+}
+
 /// The result of a full check of one log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StreamReport {
     /// The log.
+    #[serde(rename = "log", serialize_with = "write_stream")]
     pub stream: StreamId,
     /// The number of segments.
     pub segments: usize,
@@ -42,7 +57,7 @@ pub struct StreamReport {
 }
 
 /// The result of a full check of a directory.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// One report for each log.
     pub streams: Vec<StreamReport>,
