@@ -22,7 +22,7 @@ use crate::{
     failure::{Listed, usage},
     output::{self, Format},
     session::Session,
-    settings::{Output, Place, Server},
+    settings::{OfDatabase, Output, Server},
 };
 
 /// The wait between two passes over pending declarations.
@@ -56,12 +56,12 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let session = Session::new(&Place {
+    let of = OfDatabase {
         server: options.server.clone(),
         database: None,
-        branch: "main".to_owned(),
         output: options.output,
-    })?;
+    };
+    let session = Session::new(&of.on_branch("main"))?;
     let documents = read(&options.files)?;
     // Make one call first, so that an unreachable server is reported only once.
     let outcome = session.client.databases().await.map_err(Into::into);

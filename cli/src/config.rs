@@ -66,7 +66,7 @@ pub(crate) fn run(
     let own = matches.subcommand_matches("config").unwrap_or(matches);
     let settings = settings(own, file, command);
     let path = file.path.as_ref().map(|path| path.display().to_string());
-    let format = options.place.output.output;
+    let format = options.place.of.output.output;
     if format != Format::Table {
         let answer = json!({"file": path, "file_exists": file.is_there, "settings": settings});
         output::document(format, &answer)?;

@@ -26,10 +26,10 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(place: &Place) -> anyhow::Result<Self> {
         Ok(Self {
-            client: place.server.client()?,
-            database: place.database.clone(),
+            client: place.of.server.client()?,
+            database: place.of.database.clone(),
             branch: place.branch.clone(),
-            format: place.output.output,
+            format: place.of.output.output,
         })
     }
 

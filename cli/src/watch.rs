@@ -11,7 +11,7 @@ use crate::{
     failure::usage,
     output::{self, Format, cell},
     session::Session,
-    settings::{Output, Place, Server},
+    settings::OfDatabase,
 };
 
 /// About half a minute: the time of a server restart.
@@ -34,27 +34,18 @@ pub(crate) struct Options {
     /// A command id; without one, the events of the database.
     command: Option<String>,
     #[command(flatten)]
-    server: Server,
-    /// The database.
-    #[arg(short, long, env = "SPICE_DATABASE", value_name = "NAME")]
-    database: Option<String>,
+    of: OfDatabase,
     /// Only events of this branch, and of the database as a whole; by default all branches.
     #[arg(short, long, value_name = "NAME")]
     branch: Option<String>,
     /// The first position to show; by default only new events.
     #[arg(long, value_name = "POSITION")]
     from: Option<u64>,
-    #[command(flatten)]
-    output: Output,
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let mut session = Session::new(&Place {
-        server: options.server.clone(),
-        database: options.database.clone(),
-        branch: options.branch.clone().unwrap_or_else(|| "main".to_owned()),
-        output: options.output,
-    })?;
+    let branch = options.branch.as_deref().unwrap_or("main");
+    let mut session = Session::new(&options.of.on_branch(branch))?;
     session.client = session.client.with_retries(RETRIES);
     let outcome = match &options.command {
         Some(id) => command(&session, id).await,

@@ -66,14 +66,23 @@ pub(crate) struct Output {
     pub(crate) output: Format,
 }
 
-/// Server, database, branch and output format.
+/// The place of a command that has another way to name its branch, or needs none.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Place {
+pub(crate) struct OfDatabase {
     #[command(flatten)]
     pub(crate) server: Server,
     /// The database.
     #[arg(short, long, env = "SPICE_DATABASE", value_name = "NAME")]
     pub(crate) database: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Server, database, branch and output format.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Place {
+    #[command(flatten)]
+    pub(crate) of: OfDatabase,
     /// The branch.
     #[arg(
         short,
@@ -83,30 +92,12 @@ pub(crate) struct Place {
         value_name = "NAME"
     )]
     pub(crate) branch: String,
-    #[command(flatten)]
-    pub(crate) output: Output,
-}
-
-/// The place of a command that takes its branch as an argument.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct OfDatabase {
-    #[command(flatten)]
-    server: Server,
-    /// The database.
-    #[arg(short, long, env = "SPICE_DATABASE", value_name = "NAME")]
-    database: Option<String>,
-    #[command(flatten)]
-    output: Output,
 }
 
 impl OfDatabase {
     /// The same place on a branch.
     pub(crate) fn on_branch(&self, branch: &str) -> Place {
-        Place {
-            server: self.server.clone(),
-            database: self.database.clone(),
-            branch: branch.to_owned(),
-            output: self.output,
-        }
+        let (of, branch) = (self.clone(), branch.to_owned());
+        Place { of, branch }
     }
 }
