@@ -6,18 +6,18 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use spice_core::{
-    chain::{Anchor, ChainHead, KeptHead},
-    error::{Refusal, StoreError},
+    chain::{ChainHead, KeptHead},
+    error::Refusal,
     id::StreamId,
-    port::{Store, log::Log, registry::Anchors},
+    port::Store,
 };
 use spice_node::{
-    audit::{self, Loss, accept, check, loss},
+    audit::{Checked, Loss, accept, check, check_all, loss},
+    logs::find_logs,
     stores::{Access, open_log, open_witnesses},
 };
 
 use crate::{
-    log::refuse_missing,
     output::{self, Format},
     settings::{Output, StorePlaces},
 };
@@ -72,28 +72,10 @@ pub(crate) async fn run(command: Audit) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// The logs that a name means, of those that there are and those that were seen.
-async fn choose(
-    log: &dyn Log,
-    seen_by: &[&dyn Anchors],
-    name: Option<&str>,
-) -> anyhow::Result<Vec<StreamId>> {
-    let mut streams = audit::streams(log, seen_by).await?;
-    let Some(name) = name else {
-        return Ok(streams);
-    };
-    let missing = refuse_missing(name, &streams);
-    streams.retain(|stream| stream.database.as_str() == name || stream.to_string() == name);
-    if streams.is_empty() {
-        return Err(missing);
-    }
-    Ok(streams)
-}
-
 async fn run_head(which: Which) -> anyhow::Result<ExitCode> {
     let log = open_log(which.stores.addresses()?.log()).await?;
     let mut answers = Vec::new();
-    for stream in choose(&*log, &[], which.database.as_deref()).await? {
+    for stream in find_logs(&*log, &[], which.database.as_deref()).await? {
         answers.push(describe(&stream, &check(&*log, &stream, &[], &[]).await?));
     }
     let columns = "LOG=log, POSITION=position, CHAIN=chain";
@@ -113,43 +95,10 @@ fn describe(stream: &StreamId, head: &ChainHead) -> Value {
 async fn verify(options: Verify) -> anyhow::Result<ExitCode> {
     let Verify { which, head } = options;
     let addresses = which.stores.addresses()?;
-    // The stores first: the log may grow in between, and is then longer, not shorter.
-    let mut witnesses = Vec::new();
-    let mut answers = Vec::new();
-    for (store, opened) in open_witnesses(&addresses).await? {
-        match opened {
-            Ok(opened) => witnesses.push((store.as_str(), opened)),
-            // Its anchors cannot be compared.
-            Err(error) => answers.push(
-                json!({"store": store.as_str(), "clean": false, "message": error.to_string()}),
-            ),
-        }
-    }
+    let witnesses = open_witnesses(&addresses).await?;
     let log = open_log(addresses.log()).await?;
-    let seen_by: Vec<&dyn Anchors> = witnesses.iter().map(|(_, store)| &**store).collect();
-    let streams = choose(&*log, &seen_by, which.database.as_deref()).await?;
-    let newest = streams.last().cloned();
-    for stream in streams {
-        let mut seen = Vec::new();
-        for (store, witness) in &witnesses {
-            let anchor = witness.anchor(&stream).await?;
-            seen.extend(anchor.map(|anchor| (*store, anchor)));
-        }
-        let is_newest = newest.as_ref() == Some(&stream);
-        let kept = if is_newest { head.as_slice() } else { &[] };
-        let anchors: Vec<Anchor> = seen.iter().map(|(_, anchor)| *anchor).collect();
-        answers.push(match check(&*log, &stream, &anchors, kept).await {
-            Ok(head) => {
-                let mut answer = describe(&stream, &head);
-                answer["clean"] = true.into();
-                for (store, anchor) in seen {
-                    answer[format!("{store}_position")] = json!(anchor.position);
-                }
-                answer
-            }
-            Err(error) => describe_refused(&stream, error),
-        });
-    }
+    let checked = check_all(&*log, witnesses, which.database.as_deref(), &head).await?;
+    let answers: Vec<Value> = checked.into_iter().map(describe_checked).collect();
     let clean = answers.iter().all(|answer| answer["clean"] == true);
     match which.output.output {
         Format::Table => answers.iter().map(render).try_for_each(output::line)?,
@@ -158,16 +107,31 @@ async fn verify(options: Verify) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(!clean)))
 }
 
-fn describe_refused(stream: &StreamId, error: StoreError) -> Value {
-    let refusal = Refusal::from(error);
-    let field = |key: &str| refusal.detail.get(key).cloned().unwrap_or_default();
-    json!({
-        "log": stream.to_string(),
-        "clean": false,
-        "reason": field("reason"),
-        "position": field("position"),
-        "message": refusal.message,
-    })
+fn describe_checked(checked: Checked) -> Value {
+    match checked {
+        Checked::Store(store, error) => {
+            json!({"store": store.as_str(), "clean": false, "message": error.to_string()})
+        }
+        Checked::Log(stream, Ok(head), seen) => {
+            let mut answer = describe(&stream, &head);
+            answer["clean"] = true.into();
+            for (store, anchor) in seen {
+                answer[format!("{store}_position")] = json!(anchor.position);
+            }
+            answer
+        }
+        Checked::Log(stream, Err(error), _) => {
+            let refusal = Refusal::from(error);
+            let field = |key: &str| refusal.detail.get(key).cloned().unwrap_or_default();
+            json!({
+                "log": stream.to_string(),
+                "clean": false,
+                "reason": field("reason"),
+                "position": field("position"),
+                "message": refusal.message,
+            })
+        }
+    }
 }
 
 /// The answer for people.
@@ -215,7 +179,7 @@ async fn accept_truncation(options: Accept) -> anyhow::Result<ExitCode> {
     let followers = stores.followers();
     let name = Some(options.database.as_str());
     let mut is_lossy = false;
-    for stream in choose(&*stores.log, &stores.anchors(), name).await? {
+    for stream in find_logs(&*stores.log, &stores.anchors(), name).await? {
         let Some(loss) = loss(&*stores.log, followers, &stream).await? else {
             output::line(format!("{stream}: nothing is lost, nothing to accept"))?;
             continue;

@@ -3,12 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use spice_core::{
-    error::{ErrorCode, Refusal},
-    id::{LogPosition, StreamId},
-    port::log::Log,
-};
+use spice_core::id::{LogPosition, StreamId};
 use spice_node::{
+    logs::find_log,
     report::Report,
     stores::{check_segments, open_log},
 };
@@ -60,7 +57,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
 
 async fn cat(options: Cat) -> anyhow::Result<ExitCode> {
     let log = open_log(&options.place.address()?).await?;
-    let stream = find(&*log, &options.database).await?;
+    let stream = find_log(&*log, &options.database).await?;
     let mut next = LogPosition(options.from);
     let mut left = options.limit.unwrap_or(u64::MAX);
     while left > 0 {
@@ -77,29 +74,6 @@ async fn cat(options: Cat) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The log with this name: for a database name its newest log; `demo.g1` is its first.
-async fn find(log: &dyn Log, name: &str) -> anyhow::Result<StreamId> {
-    let streams = log.streams().await?;
-    let first = name.strip_suffix(".g1").map(str::parse).transpose()?;
-    let wanted: Option<StreamId> = match first {
-        Some(database) => Some(StreamId::first(database)),
-        None if name.contains(".g") => Some(name.parse()?),
-        None => streams
-            .iter()
-            .rfind(|stream| stream.database.as_str() == name)
-            .cloned(),
-    };
-    let found = wanted.filter(|wanted| streams.contains(wanted));
-    found.ok_or_else(|| refuse_missing(name, &streams))
-}
-
-/// The error for a log that is not among the existing ones.
-pub(crate) fn refuse_missing(name: &str, existing: &[StreamId]) -> anyhow::Error {
-    let names: Vec<String> = existing.iter().map(ToString::to_string).collect();
-    let message = format!("no log {name:?} here; existing logs: {}", names.join(", "));
-    Refusal::new(ErrorCode::NotFound, message).into()
 }
 
 fn is_damaged(report: &Report, stream: &StreamId) -> bool {

@@ -20,7 +20,6 @@ use spice_node::{
 use tokio::time::Instant;
 
 use crate::{
-    log::refuse_missing,
     output,
     settings::{Knobs, StorePlaces},
 };
@@ -59,7 +58,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let targets: Vec<Projection> = Projection::ALL.into_iter().filter(is_target).collect();
     let mut done = true;
     let mut streams = Vec::new();
-    for stream in self::streams(&stores, options.database.as_deref()).await? {
+    for stream in stores.newest_logs(options.database.as_deref()).await? {
         match stores.check_log(&stream).await {
             Ok(()) => streams.push(stream),
             Err(error) => {
@@ -169,20 +168,6 @@ fn report(stream: &StreamId, target: Projection, replay: Option<&Replay>) -> any
     };
     output::line(format!("{stream}: {name} {what}"))?;
     Ok(is_live)
-}
-
-/// The newest log of each database, or of one, which must be there.
-pub(crate) async fn streams(
-    stores: &Stores,
-    database: Option<&str>,
-) -> anyhow::Result<Vec<StreamId>> {
-    let newest = stores.newest_logs(database).await?;
-    match database {
-        Some(name) if newest.is_empty() => {
-            Err(refuse_missing(name, &stores.newest_logs(None).await?))
-        }
-        _ => Ok(newest),
-    }
 }
 
 /// The settings of the workers, from the environment or their defaults.

@@ -18,7 +18,7 @@ use spice_node::{
 
 use crate::{
     output::{self, Format, cell},
-    replay::{follow_live, streams, work_settings},
+    replay::{follow_live, work_settings},
     settings::{Output, StorePlaces},
 };
 
@@ -43,7 +43,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         Access::Look
     };
     let stores = options.stores.open(access).await?;
-    let streams = streams(&stores, options.database.as_deref()).await?;
+    let streams = stores.newest_logs(options.database.as_deref()).await?;
     // A repair runs the workers itself if no other process does.
     let upkeep = Upkeep::start(&stores, work_settings()?);
     let mut clean = true;

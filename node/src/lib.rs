@@ -6,8 +6,10 @@
 pub mod access;
 pub mod address;
 pub mod api;
+pub mod audit;
 mod clock;
 mod files;
+pub mod logs;
 pub mod node;
 pub mod replay;
 mod steady;
@@ -16,4 +18,3 @@ pub mod verify;
 pub mod work;
 
 pub use spice_store_directory::report;
-pub use spice_workers::audit;

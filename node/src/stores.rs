@@ -12,6 +12,7 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use spice_core::{
+    error::Refusal,
     id::StreamId,
     port::{
         Store, StoreResult,
@@ -45,6 +46,7 @@ use self::{
 use crate::{
     address::{Addresses, BusAddress, HintsAddress, LogAddress},
     clock::SystemClock,
+    logs::refuse_missing,
 };
 
 /// How often a process looks whether the one that appends to the log is still there.
@@ -211,18 +213,21 @@ impl Stores {
         }
     }
 
-    /// The newest log of each database, or of one. A log that is gone counts while any store has seen
-    /// it.
-    pub async fn newest_logs(&self, database: Option<&str>) -> StoreResult<Vec<StreamId>> {
+    /// The newest log of each database, or of one, which must be there. A log that is gone counts while
+    /// any store has seen it.
+    pub async fn newest_logs(&self, database: Option<&str>) -> Result<Vec<StreamId>, Refusal> {
         let mut newest: Vec<StreamId> = Vec::new();
         for stream in audit::streams(&*self.log, &self.anchors()).await? {
-            if database.is_some_and(|name| name != stream.database.as_str()) {
-                continue;
-            }
             newest.retain(|other| other.database != stream.database);
             newest.push(stream);
         }
-        Ok(newest)
+        let Some(name) = database else {
+            return Ok(newest);
+        };
+        match newest.iter().find(|it| it.database.as_str() == name) {
+            Some(found) => Ok(vec![found.clone()]),
+            None => Err(refuse_missing(name, &newest)),
+        }
     }
 
     /// Fails if a log is not one chain, or not the log that registry, graph and documents have seen.
