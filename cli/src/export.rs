@@ -2,7 +2,6 @@
 //! ontology as JSON. An export to a file can be resumed. An import of an export gives the same
 //! instances with the same ids.
 
-mod order;
 mod sink;
 mod table;
 #[cfg(test)]
@@ -17,7 +16,7 @@ use spice_client::{InstancePage, Read, Select};
 use spice_core::ontology::{Class, Schema};
 use tokio_util::sync::CancellationToken;
 
-use self::{order::order, sink::Sink, table::Table, walk::Walk};
+use self::{sink::Sink, table::Table, walk::Walk};
 use crate::{
     classes,
     failure::usage,
@@ -100,7 +99,10 @@ async fn export(
     let (class, schema) = find_classes(session, options, &read).await?;
     let ids = match &class {
         Some(class) => vec![class.id.to_string()],
-        None => order(&schema),
+        None => {
+            let classes = schema.in_reference_order().into_iter();
+            classes.map(|class| class.id.to_string()).collect()
+        }
     };
     let mut sink = open(session, options, Walk::new(ids))?;
     let select = Select {

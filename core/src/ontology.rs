@@ -13,6 +13,7 @@ mod lint;
 pub(crate) mod near;
 pub mod network;
 mod property;
+mod references;
 mod relationship;
 mod resolved;
 mod rule;

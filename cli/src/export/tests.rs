@@ -4,5 +4,4 @@
 mod imported;
 mod killed;
 mod law;
-mod order;
 mod values;

@@ -15,6 +15,7 @@ mod lint;
 mod network;
 mod oracles;
 mod queries;
+mod reference_order;
 mod references;
 mod refusals;
 mod support;
