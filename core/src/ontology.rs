@@ -29,6 +29,7 @@ pub use self::{
     lint::{ChangeLint, ClassFinding, Finding, Severity, check_structure},
     property::Property,
     relationship::{Cardinality, Relationship},
+    resolved::Written,
     rule::Rule,
     schema::Schema,
     text::Text,

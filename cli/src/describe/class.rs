@@ -1,14 +1,13 @@
 //! Shows a class with its inherited members.
 
-use indexmap::IndexMap;
 use serde_json::json;
 use spice_core::{
+    command::RawData as Fields,
     json::Json,
-    name::{ClassName, PropertyName},
-    ontology::{Class, PropertyType},
+    name::ClassName,
+    ontology::{Class, PropertyType, Schema},
 };
 use spice_crds::Exact;
-use spice_import::classes::{Fields, Member, members};
 
 use crate::{
     classes,
@@ -38,10 +37,8 @@ pub(super) async fn describe(
          Abstract=it.abstract, More keys=keys, Database=database, Branch=branch, \
          Sequence=it.event_sequence, Updated=it.updated_at",
     )?;
-    let (links, properties): (Vec<_>, Vec<_>) = members
-        .iter()
-        .partition(|(name, _)| class.property_type(name) == Some(PropertyType::Link));
-    let origin = members.values().any(|it| it.declared_by != class.id);
+    let (links, properties): (Vec<_>, Vec<_>) = members.iter().partition(|it| it.is_link);
+    let origin = members.iter().any(|it| it.declared_by != class.id);
     let origin = origin.then_some(&class.id);
     output::heading("Properties")?;
     let head = ["NAME", "TYPE", "LABEL", "RULES"];
@@ -54,15 +51,33 @@ pub(super) async fn describe(
     Ok(())
 }
 
+/// A property or a relationship of a class.
+struct Member {
+    fields: Fields,
+    list: &'static str,
+    is_link: bool,
+    declared_by: ClassName,
+}
+
+fn members(schema: &Schema, class: &Class) -> serde_json::Result<Vec<Member>> {
+    let written = schema.resolved_members(&class.id)?.into_iter();
+    let kind = |name: &str| class.property_type(class.resolve(name)?);
+    Ok(written
+        .map(|it| Member {
+            is_link: kind(&it.name) == Some(PropertyType::Link),
+            fields: it.fields.into_iter().collect(),
+            list: it.list,
+            declared_by: it.declared_by,
+        })
+        .collect())
+}
+
 /// The class as it was written, with the inherited members added.
-fn document(
-    class: &Class,
-    members: &IndexMap<PropertyName, Member>,
-) -> anyhow::Result<IndexMap<String, Json>> {
+fn document(class: &Class, members: &[Member]) -> anyhow::Result<Fields> {
     let mut fields: Fields = class.definition.read()?;
-    for (list, key) in [("properties", "name"), ("relationships", "predicate")] {
+    for list in ["properties", "relationships"] {
         let mut shown = Vec::new();
-        for member in members.values().filter(|it| it.fields.contains_key(key)) {
+        for member in members.iter().filter(|it| it.list == list) {
             let mut own = member.fields.clone();
             if member.declared_by != class.id {
                 own.insert("inherited_from".to_owned(), Json::of(&member.declared_by)?);
@@ -80,7 +95,7 @@ fn document(
 /// class that declares it.
 fn show_members(
     head: &[&str],
-    members: &[(&PropertyName, &Member)],
+    members: &[&Member],
     row: fn(&Member) -> Vec<String>,
     own: Option<&ClassName>,
 ) -> anyhow::Result<()> {
@@ -88,7 +103,7 @@ fn show_members(
         declared_by if declared_by == own => String::new(),
         declared_by => declared_by.to_string(),
     };
-    let rows = members.iter().map(|(_, member)| {
+    let rows = members.iter().map(|member| {
         let mut row = row(member);
         row.extend(own.map(|own| origin(own, member)));
         row

@@ -1,6 +1,6 @@
 //! The definition of a class with its inherited members.
 
-use super::{Schema, inherit::ancestors};
+use super::{Class, Schema, inherit::ancestors};
 use crate::{
     json::{Json, entries, items, object},
     name::ClassName,
@@ -29,11 +29,17 @@ const SPELLING: (&str, &str) = ("primary_key", "primaryKey");
 
 type Fields = Vec<(String, Json)>;
 
-/// A member as it is written, with its list.
-struct Written {
-    list: &'static str,
-    name: String,
-    fields: Fields,
+/// A property or a relationship as it is written, with the fields that it inherits.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// Its name or predicate.
+    pub name: String,
+    /// Its fields.
+    pub fields: Vec<(String, Json)>,
+    /// The list of the definition that it is in: `properties` or `relationships`.
+    pub list: &'static str,
+    /// The nearest class that declares it.
+    pub declared_by: ClassName,
 }
 
 impl Schema {
@@ -46,16 +52,10 @@ impl Schema {
         let Some(own) = self.get_declared(class) else {
             return Ok(None);
         };
-        let above = ancestors(self.classes(), class);
-        if above.is_empty() {
+        if ancestors(self.classes(), class).is_empty() {
             return Ok(Some(own.definition.clone()));
         }
-        let mut members: Vec<Written> = Vec::new();
-        for class in above.into_iter().rev().chain([own]) {
-            for member in read_written(&class.definition) {
-                add_member(&mut members, member)?;
-            }
-        }
+        let members = self.resolved_members(class)?;
         let mut fields = entries(&own.definition).unwrap_or_default();
         for list in LISTS {
             let of_list = members.iter().filter(|member| member.list == list);
@@ -68,18 +68,36 @@ impl Schema {
         }
         of_fields(&fields).map(Some)
     }
+
+    /// The members of a class, those of the parents first. A member that several of them declare occurs
+    /// once.
+    pub fn resolved_members(&self, class: &ClassName) -> serde_json::Result<Vec<Written>> {
+        let mut members: Vec<Written> = Vec::new();
+        let above = ancestors(self.classes(), class).into_iter().rev();
+        for class in above.chain(self.get_declared(class)) {
+            for member in read_written(class) {
+                add_member(&mut members, member)?;
+            }
+        }
+        Ok(members)
+    }
 }
 
 /// The members of a definition.
-fn read_written(definition: &Json) -> Vec<Written> {
-    let fields = entries(definition).unwrap_or_default();
+fn read_written(class: &Class) -> Vec<Written> {
+    let fields = entries(&class.definition).unwrap_or_default();
     let mut members = Vec::new();
     for list in LISTS {
         let of_list = get(&fields, list).and_then(items).unwrap_or_default();
         for fields in of_list.iter().filter_map(entries).map(normalize_spelling) {
             let name = get(&fields, "name").or_else(|| get(&fields, "predicate"));
             if let Some(name) = name.and_then(Json::as_string) {
-                members.push(Written { list, name, fields });
+                members.push(Written {
+                    name,
+                    fields,
+                    list,
+                    declared_by: class.id.clone(),
+                });
             }
         }
     }
@@ -114,7 +132,7 @@ fn add_member(members: &mut Vec<Written>, own: Written) -> Result<(), serde_json
     } else {
         own.fields
     };
-    above.list = own.list;
+    (above.list, above.declared_by) = (own.list, own.declared_by);
     above.fields = fields;
     Ok(())
 }
