@@ -10,10 +10,12 @@ mod walk;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde_json::{json, value::RawValue};
 use spice_client::{InstancePage, Read, Select};
 use spice_core::ontology::{Class, Schema};
+use spice_import::replace;
 use tokio_util::sync::CancellationToken;
 
 use self::{sink::Sink, table::Table, walk::Walk};
@@ -161,7 +163,8 @@ async fn ontology(session: &Session, options: &Options, read: &Read) -> anyhow::
     let classes: Vec<&str> = classes.iter().map(|class| class.get()).collect();
     let text = format!("{{\"classes\": [\n{}\n]}}", classes.join(",\n"));
     match &options.to {
-        Some(path) => sink::replace(path, |out| Ok(writeln!(out, "{text}")?))?,
+        Some(path) => replace(path, |out| writeln!(out, "{text}"))
+            .with_context(|| format!("cannot write {}", path.display()))?,
         None => output::line(text)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -2,11 +2,7 @@
 //! rejects, so the same import can resume there. Without it, or with that of another import, the
 //! import starts over, which is safe but slower.
 
-use std::{
-    fs::{self, File},
-    io::{ErrorKind, Write},
-    path::PathBuf,
-};
+use std::{fs, io::ErrorKind, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -14,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     error::{Result, refuse_input, write_error},
     observer::Counts,
-    paths::{add_suffix, remove},
+    paths::{remove, replace},
     reader::Place,
     task::Task,
 };
@@ -80,14 +76,8 @@ impl JournalFile {
         let Some(path) = &self.0 else {
             return Ok(());
         };
-        let beside = add_suffix(path, ".new");
-        let write = || -> std::io::Result<()> {
-            let mut file = File::create(&beside)?;
-            file.write_all(&serde_json::to_vec(journal)?)?;
-            file.sync_data()?;
-            fs::rename(&beside, path)
-        };
-        write().map_err(write_error(path, "written"))
+        let written = replace(path, |out| Ok(serde_json::to_writer(out, journal)?));
+        written.map_err(write_error(path, "written"))
     }
 
     /// Removes the file: the import is complete.

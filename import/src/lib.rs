@@ -63,7 +63,7 @@ pub use self::{
     lines::LineRows,
     observer::{Counts, Event, Observer},
     options::{Cells, Format, Input, Mapping, OnError, Options, parse_delimiter, parse_escape},
-    paths::add_suffix,
+    paths::{add_suffix, replace},
     plan::Plan,
     reader::{Dialect, Place, Reader, Record},
     reason::Reason,

@@ -1,13 +1,14 @@
 //! The files that an import writes; none of them may be one that it reads.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, BufWriter, Write},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use crate::{
-    error::{Result, refuse_input},
+    error::{self, refuse_input},
     options::{Input, Options},
 };
 
@@ -16,6 +17,19 @@ pub fn add_suffix(path: &Path, ending: &str) -> PathBuf {
     let mut path = path.as_os_str().to_owned();
     path.push(ending);
     path.into()
+}
+
+/// Replaces a file: the old content stays until the new one is on disk.
+pub fn replace<E: From<io::Error>>(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), E>,
+) -> Result<(), E> {
+    let beside = add_suffix(path, ".new");
+    let mut out = BufWriter::new(File::create(&beside)?);
+    write(&mut out)?;
+    out.flush()?;
+    out.get_ref().sync_data()?;
+    Ok(fs::rename(&beside, path)?)
 }
 
 /// Removes a file, if it exists.
@@ -27,7 +41,7 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
 }
 
 /// Refuses to overwrite the input, or to write where that is impossible, before anything is read.
-pub(crate) fn check_paths(options: &Options, input: &Input) -> Result<()> {
+pub(crate) fn check_paths(options: &Options, input: &Input) -> error::Result<()> {
     check(&options.rejects, "--rejects", input.path())?;
     let Some(state) = &options.state else {
         return Ok(());
@@ -36,7 +50,7 @@ pub(crate) fn check_paths(options: &Options, input: &Input) -> Result<()> {
     check(state, "--state", input.path())
 }
 
-fn check(path: &Path, flag: &str, input: Option<&Path>) -> Result<()> {
+fn check(path: &Path, flag: &str, input: Option<&Path>) -> error::Result<()> {
     if let Some(input) = input {
         refuse_same(path, input, flag)?;
     }
@@ -51,7 +65,7 @@ fn check(path: &Path, flag: &str, input: Option<&Path>) -> Result<()> {
 }
 
 /// Refuses the path of a file that is already read or written.
-fn refuse_same(path: &Path, other: &Path, flag: &str) -> Result<()> {
+fn refuse_same(path: &Path, other: &Path, flag: &str) -> error::Result<()> {
     if !is_same(path, other) {
         return Ok(());
     }

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     error::{Result, write_error},
-    paths::{add_suffix, remove},
+    paths::{add_suffix, remove, replace},
 };
 
 /// A rejected row that waited, in the form of the file.
@@ -109,21 +109,18 @@ impl Rejects {
     }
 
     fn try_insert(&mut self, rows: &[Late]) -> io::Result<()> {
-        let beside = add_suffix(&self.path, ".new");
         let mut old = File::open(&self.path)?;
-        let mut new = BufWriter::new(File::create(&beside)?);
-        let mut copied = 0;
-        for Late { place, row, .. } in rows {
-            // A row whose place is the start comes after the header.
-            let place = (*place).max(self.head.len() as u64);
-            copied += io::copy(&mut (&old).take(place - copied), &mut new)?;
-            new.write_all(row)?;
-            self.length += row.len() as u64;
-        }
-        io::copy(&mut old, &mut new)?;
-        new.flush()?;
-        new.get_ref().sync_data()?;
-        fs::rename(&beside, &self.path)?;
+        replace(&self.path, |new| -> io::Result<()> {
+            let mut copied = 0;
+            for Late { place, row, .. } in rows {
+                // A row whose place is the start comes after the header.
+                let place = (*place).max(self.head.len() as u64);
+                copied += io::copy(&mut (&old).take(place - copied), new)?;
+                new.write_all(row)?;
+            }
+            io::copy(&mut old, new).map(drop)
+        })?;
+        self.length += rows.iter().map(|late| late.row.len() as u64).sum::<u64>();
         self.writer = Some(BufWriter::new(open_for_append(&self.path)?));
         Ok(())
     }

@@ -11,7 +11,7 @@ use std::{
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use spice_import::add_suffix;
+use spice_import::{add_suffix, replace};
 
 use super::walk::Walk;
 use crate::failure::usage;
@@ -153,25 +153,11 @@ impl Sink {
                 other => other,
             };
         };
-        replace(&paths.to, write)?;
+        replace(&paths.to, write).with_context(|| describe_write_failure(&paths.to))?;
         // Removing the note ends the export. Until then it can be resumed.
         fs::remove_file(&paths.note)?;
         Ok(fs::remove_file(&paths.lines)?)
     }
-}
-
-/// Replaces a file: the old content stays until the new file is on disk.
-pub(super) fn replace(
-    path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let beside = add_suffix(path, ".new");
-    let file = File::create(&beside).with_context(|| describe_write_failure(path))?;
-    let mut out = BufWriter::new(file);
-    write(&mut out)?;
-    out.flush()?;
-    out.get_ref().sync_data()?;
-    Ok(fs::rename(&beside, path)?)
 }
 
 fn describe_write_failure(path: &Path) -> String {
@@ -213,7 +199,7 @@ fn open_lines(path: &Path, state: &State) -> anyhow::Result<File> {
 /// Replaces the note, completely or not at all.
 fn write_note(note: &Path, state: &State) -> anyhow::Result<()> {
     let text = serde_json::to_vec(state)?;
-    replace(note, |out| Ok(out.write_all(&text)?))
+    replace(note, |out| out.write_all(&text)).with_context(|| describe_write_failure(note))
 }
 
 /// A reader that has closed the pipe (`| head`) is not an error.
