@@ -7,7 +7,7 @@ use serde_json::json;
 use spice_client::{ChangeKind, Changed, Summary};
 
 use crate::{
-    output::{self, Format, cell, value_cell, values},
+    output::{self, Format, cell, changed_rows},
     session::Session,
     settings::OfDatabase,
 };
@@ -74,21 +74,16 @@ fn rows(changed: &Changed) -> anyhow::Result<Vec<Vec<String>>> {
         (Some(class), None) => format!("class {class}"),
         _ => changed.aggregate_id.clone(),
     };
-    let word = cell(&json!(changed.change));
-    if changed.change != ChangeKind::Modified || changed.properties.is_empty() {
-        let empty = String::new;
-        return Ok(vec![vec![word, what, empty(), empty(), empty()]]);
-    }
-    let before = values(changed.before.as_deref())?;
-    let after = values(changed.after.as_deref())?;
-    let row = |property: &String| {
-        vec![
-            word.clone(),
-            what.clone(),
-            property.clone(),
-            value_cell(&before, property),
-            value_cell(&after, property),
-        ]
+    let is_whole = changed.change != ChangeKind::Modified;
+    let properties = if is_whole {
+        &[]
+    } else {
+        changed.properties.as_slice()
     };
-    Ok(changed.properties.iter().map(row).collect())
+    let states = [&changed.before, &changed.after].map(Option::as_deref);
+    Ok(changed_rows(
+        &[cell(&json!(changed.change)), what],
+        properties,
+        states,
+    )?)
 }

@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::value::RawValue;
 use spice_client::Version;
 
 use crate::{
     describe::split,
-    output::{self, Values, value_cell, values},
+    output::{self, changed_rows},
     session::Session,
     settings::Place,
 };
@@ -51,9 +52,7 @@ async fn history(session: &Session, options: &Options) -> anyhow::Result<()> {
     let mut rows = Vec::new();
     for (index, version) in versions.iter().take(options.limit).enumerate() {
         let before = versions.get(index + 1).and_then(|it| it.data.as_deref());
-        let before = values(before)?;
-        let after = values(version.data.as_deref())?;
-        rows.extend(rows_of(version, &before, &after));
+        rows.extend(rows_of(version, before)?);
     }
     let head = [
         "POSITION", "TIME", "BY", "WHAT", "PROPERTY", "BEFORE", "AFTER",
@@ -92,29 +91,23 @@ async fn fetch_versions(
 }
 
 /// One row per changed property; only the first row shows the columns of the version.
-fn rows_of(version: &Version, before: &Values, after: &Values) -> Vec<Vec<String>> {
+fn rows_of(version: &Version, before: Option<&RawValue>) -> anyhow::Result<Vec<Vec<String>>> {
     let what = match version.event_type.as_deref() {
         Some(name) => name.trim_start_matches("INSTANCE_").to_lowercase(),
         None if version.data.is_none() => "deleted".to_owned(),
         None => String::new(),
     };
-    let mut own = vec![
+    let own = [
         version.position.to_string(),
         version.occurred_at.clone(),
         version.actor.clone().unwrap_or_default(),
         what,
     ];
-    if version.data.is_none() || version.changed_properties.is_empty() {
-        own.resize(7, String::new());
-        return vec![own];
+    let after = version.data.as_deref();
+    let properties = after.map_or(&[][..], |_| &version.changed_properties);
+    let mut rows = changed_rows(&own, properties, [before, after])?;
+    for row in &mut rows[1..] {
+        row[..own.len()].fill(String::new());
     }
-    let mut rows = Vec::new();
-    for name in &version.changed_properties {
-        let mut row = std::mem::replace(&mut own, vec![String::new(); 4]);
-        row.push(name.clone());
-        row.push(value_cell(before, name));
-        row.push(value_cell(after, name));
-        rows.push(row);
-    }
-    rows
+    Ok(rows)
 }

@@ -191,6 +191,24 @@ pub(crate) fn value_cell(values: &Values, property: &str) -> String {
     values.get(property).map(cell).unwrap_or_default()
 }
 
+/// A row for each changed property: the cells of the change, then the property, its value before and its
+/// value after. Without properties, one row with the cells of the change only.
+pub(crate) fn changed_rows(
+    change: &[String],
+    properties: &[String],
+    [before, after]: [Option<&RawValue>; 2],
+) -> serde_json::Result<Vec<Vec<String>>> {
+    let (before, after) = (values(before)?, values(after)?);
+    let row = |property: &String| {
+        let [before, after] = [&before, &after].map(|it| value_cell(it, property));
+        [change, &[property.clone(), before, after]].concat()
+    };
+    if properties.is_empty() {
+        return Ok(vec![[change, &[const { String::new() }; 3]].concat()]);
+    }
+    Ok(properties.iter().map(row).collect())
+}
+
 #[cfg(test)]
 mod tests {
     //! Tests for tables.
