@@ -74,10 +74,39 @@ impl Text {
     }
 
     fn examine(options: &Options, name: &str, input: Input) -> Result<Self> {
-        match input {
-            Input::File(path) => Self::open_file(options, name, &path),
-            Input::Stream { bytes, .. } => Self::open_stream(options, name, bytes),
-        }
+        let mut sample = Vec::new();
+        let (bytes, found, meta): (Bytes, _, _) = match input {
+            Input::File(path) => {
+                let mut file = open(&path)?;
+                (&file).take(SAMPLE).read_to_end(&mut sample)?;
+                file.rewind()?;
+                let found = find_encoding(options, name, &sample, Some(&mut file))?;
+                file.rewind()?;
+                let meta = file.metadata()?;
+                (Box::new(file), found, Some(meta))
+            }
+            Input::Stream { mut bytes, .. } => {
+                let mut first = bytes.by_ref().take(SAMPLE);
+                match options.format {
+                    Format::Csv => first.read_to_end(&mut sample)?,
+                    Format::Ndjson => read_to_object(&mut first, &mut sample)?,
+                };
+                let found = find_encoding(options, name, &sample, None)?;
+                let whole = Cursor::new(sample.clone()).chain(bytes);
+                (Box::new(whole), found, None)
+            }
+        };
+        let (encoding, doubt) = found;
+        let fingerprint = meta.as_ref().map(|meta| fingerprint(meta, &sample));
+        Ok(Self {
+            bytes: decode(bytes, encoding),
+            encoding,
+            fingerprint: fingerprint.transpose()?,
+            sample,
+            // The places of a decoded file are not those of its bytes.
+            length: meta.map(|meta| meta.len()).filter(|_| encoding == UTF_8),
+            doubt,
+        })
     }
 
     /// Refuses an input whose first bytes show that it is not text in the expected format.
@@ -88,48 +117,6 @@ impl Text {
             Input::Stream { bytes, .. } => bytes,
         };
         Self::open(options, Input::Stream { name, bytes }).map(drop)
-    }
-
-    fn open_file(options: &Options, name: &str, path: &Path) -> Result<Self> {
-        let mut file = open(path)?;
-        let mut sample = Vec::new();
-        (&file).take(SAMPLE).read_to_end(&mut sample)?;
-        file.rewind()?;
-        let (encoding, doubt) = find_encoding(options, name, &sample, Some(&mut file))?;
-        file.rewind()?;
-        let meta = file.metadata()?;
-        Ok(Self {
-            bytes: decode(Box::new(file), encoding),
-            encoding,
-            fingerprint: Some(fingerprint(&meta, &sample)?),
-            sample,
-            // The places of a decoded file are not those of its bytes.
-            length: Some(meta.len()).filter(|_| encoding == UTF_8),
-            doubt,
-        })
-    }
-
-    fn open_stream(
-        options: &Options,
-        name: &str,
-        mut bytes: Box<dyn BufRead + Send>,
-    ) -> Result<Self> {
-        let mut sample = Vec::new();
-        let mut first = bytes.by_ref().take(SAMPLE);
-        match options.format {
-            Format::Csv => first.read_to_end(&mut sample)?,
-            Format::Ndjson => read_to_object(&mut first, &mut sample)?,
-        };
-        let (encoding, doubt) = find_encoding(options, name, &sample, None)?;
-        let whole = Cursor::new(sample.clone()).chain(bytes);
-        Ok(Self {
-            bytes: decode(Box::new(whole), encoding),
-            encoding,
-            sample,
-            fingerprint: None,
-            length: None,
-            doubt,
-        })
     }
 }
 
