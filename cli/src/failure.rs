@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use console::style;
-use spice_client::Error;
+use spice_client::{Class, Error};
 use spice_core::error::{Refusal, StoreError, exit_code_of_status};
 use spice_node::stores::OpenError;
 
@@ -92,13 +92,9 @@ fn exit_code(error: &anyhow::Error) -> u8 {
 
 fn of_call(error: &Error) -> u8 {
     match error {
-        Error::InvalidUrl { .. } | Error::InvalidFile { .. } | Error::InvalidRequest { .. } => 2,
-        Error::Unreachable { .. }
-        | Error::Late { .. }
-        | Error::Broken { .. }
-        | Error::Silent { .. }
-        | Error::Unfinished { .. } => 6,
-        Error::Unreadable { .. } => 1,
         Error::Refused(refusal) => exit_code_of_status(refusal.status),
+        Error::Unreadable { .. } => 1,
+        other if other.class() == Class::Transient => 6,
+        _ => 2,
     }
 }

@@ -88,9 +88,7 @@ impl Identity {
             .and_then(of)
             .map_or(Self::Content, Self::Own))
     }
-}
 
-impl Identity {
     /// The columns that form the id.
     pub(crate) fn columns(&self) -> &[usize] {
         match self {
