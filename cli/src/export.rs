@@ -26,13 +26,11 @@ use crate::{
     output,
     session::Session,
     settings::Place,
-    signals::end_on_signal,
+    signals::{INTERRUPTED, end_on_signal},
 };
 
 /// Instances per call.
 const PAGE: usize = 1_000;
-/// The exit code after Ctrl-C.
-const INTERRUPTED: u8 = 130;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -21,12 +21,11 @@ use crate::{
     output,
     session::Session,
     settings::Place,
-    signals::end_on_signal,
+    signals::{INTERRUPTED, end_on_signal},
 };
 
-/// Exit codes: rows were rejected, Ctrl-C.
+/// The exit code when rows were rejected.
 const REJECTED: u8 = 2;
-const INTERRUPTED: u8 = 130;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {

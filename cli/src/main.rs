@@ -48,9 +48,6 @@ use self::{
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The exit code that a shell expects after Ctrl-C.
-const INTERRUPTED: u8 = 130;
-
 fn main() -> ExitCode {
     start().unwrap_or_else(|error| failure::report(&error))
 }
@@ -93,7 +90,7 @@ async fn run(
     let ending = signals::end_on_signal()?;
     tokio::select! {
         done = done => done,
-        () = ending.cancelled() => Ok(ExitCode::from(INTERRUPTED)),
+        () = ending.cancelled() => Ok(ExitCode::from(signals::INTERRUPTED)),
     }
 }
 

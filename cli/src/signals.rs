@@ -4,6 +4,9 @@ use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+/// The exit code that a shell expects after Ctrl-C.
+pub(crate) const INTERRUPTED: u8 = 130;
+
 /// A token that Ctrl-C or SIGTERM cancels. A second signal exits the process immediately.
 pub(crate) fn end_on_signal() -> anyhow::Result<CancellationToken> {
     let mut interrupt =
@@ -19,7 +22,7 @@ pub(crate) fn end_on_signal() -> anyhow::Result<CancellationToken> {
                 _ = terminate.recv() => {}
             }
             if token.is_cancelled() {
-                std::process::exit(130);
+                std::process::exit(INTERRUPTED.into());
             }
             token.cancel();
         }
