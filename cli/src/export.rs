@@ -11,7 +11,7 @@ mod walk;
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{json, value::RawValue};
 use spice_client::{InstancePage, Read, Select};
 use spice_core::ontology::{Class, Schema};
@@ -23,6 +23,7 @@ use crate::{
     classes,
     failure::usage,
     filter::{HELP, conditions},
+    import::Shape,
     output,
     session::Session,
     settings::Place,
@@ -68,14 +69,6 @@ pub(crate) struct Options {
     as_of: Option<String>,
     #[command(flatten)]
     place: Place,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Shape {
-    /// One instance per line.
-    Ndjson,
-    /// One column per property, including inherited ones; for one class.
-    Csv,
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {

@@ -103,12 +103,12 @@ pub(crate) struct Options {
     dry_run: bool,
 }
 
-/// The format of a file.
+/// The format of a file of instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Shape {
-    /// One instance per row, after a line with the column names.
+pub(crate) enum Shape {
+    /// Instances of one class: a row each, after a line with the names of the columns.
     Csv,
-    /// One instance per line, with its class and its id, as written by `spice export`.
+    /// Instances of any class: a line each, with the class and the id.
     Ndjson,
 }
 
