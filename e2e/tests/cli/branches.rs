@@ -114,7 +114,8 @@ async fn a_conflict_with_a_rule_is_decided_by_a_resolution_and_not_by_a_strategy
     client.create_class("shop", &class, &main).await.unwrap();
     shell.run("branch create orders").await.ok();
     let order = json!({"order_id": "o1", "placed_by": "Client/c2"});
-    let created = client.create_instance("shop", "Order", &order, &Write::on("orders"));
+    let orders = Write::on("orders");
+    let created = client.create_instance("shop", "Order", &order, &orders);
     created.await.unwrap();
     let deleted = client.delete_instance("shop", "Client", "c2", 1, &main);
     deleted.await.unwrap();

@@ -51,7 +51,7 @@ fn a_large_sink_is_dropped_in_slices_and_takes_no_batch_meanwhile() {
             connection.execute(
                 "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
                  INSERT INTO things SELECT i, (SELECT id FROM streams) FROM n",
-                [rows],
+                [to_column(rows as u64)?],
             )?;
             Ok(())
         };
