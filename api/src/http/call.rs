@@ -10,6 +10,7 @@ use axum::{
     extract::{FromRequest, Request},
     http::request::Parts,
 };
+use serde_json::Value;
 use spice_core::{
     access::Caller,
     command::{Action, Command, Origin},
@@ -106,6 +107,17 @@ impl FromRequest<Service> for Call {
 }
 
 impl Call {
+    /// Refuses a field of the body, or a parameter, with its value.
+    pub(crate) fn refuse(
+        &self,
+        field: &str,
+        rule: &str,
+        value: impl Into<Value>,
+        message: impl Into<String>,
+    ) -> Failure {
+        self.given.shape_of(field, rule, value.into(), message)
+    }
+
     /// A parameter, by its typed constant.
     pub(crate) fn get<K: Kind>(&self, parameter: &Parameter<K>) -> Result<K::Value<'_>, Failure> {
         parameter.read(&self.given)

@@ -163,10 +163,7 @@ pub(crate) async fn query(mut call: Call) -> Answer {
 fn check_window(call: &Call, body: &QueryBody) -> Result<(usize, usize), Failure> {
     let within = |parameter: &Parameter<Whole>, given: Option<u64>| {
         let number = parameter.kind.bounded(parameter.name, given);
-        number.map_err(|message| {
-            call.given
-                .shape_of(parameter.name, "range", given.into(), message)
-        })
+        number.map_err(|message| call.refuse(parameter.name, "range", given, message))
     };
     Ok((
         within(&LIMIT, body.limit)?,
@@ -192,9 +189,7 @@ fn find_class<'schema>(
         (None, None) => {
             let message =
                 "class_label is missing: a query names its class by class_label or class_id";
-            Err(call
-                .given
-                .shape_of("class_label", "required", Value::Null, message))
+            Err(call.refuse("class_label", "required", Value::Null, message))
         }
         (Some(label), None) => find("class_label", label),
         (None, Some(id)) => find("class_id", id),
@@ -223,7 +218,7 @@ fn read_condition(call: &Call, index: usize, filter: &QueryFilter) -> Result<Jso
     let wrong = |rule: &str, value: Value, message: &str| {
         let field = format!("filters[{index}].value");
         let message = format!("{field} {message}");
-        Err(call.given.shape_of(&field, rule, value, message))
+        Err(call.refuse(&field, rule, value, message))
     };
     let value = filter.value.as_ref().filter(|value| !value.is_null());
     match (filter.operator, value) {
@@ -246,9 +241,7 @@ fn read_order(call: &Call, class: &Class, body: &QueryBody) -> Result<Option<Ord
     match body.order_by.as_deref() {
         Some("") => {
             let message = "order_by must be a property, by label or id";
-            Err(call
-                .given
-                .shape_of("order_by", "minLength", "".into(), message))
+            Err(call.refuse("order_by", "minLength", "", message))
         }
         Some(key) => Ok(Some(Order::by(class, key, descending)?)),
         None if descending => Ok(Some(Order::by(class, INSTANCE_ID, true)?)),

@@ -5,6 +5,8 @@
 
 mod node;
 
+use std::sync::Arc;
+
 use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -56,7 +58,7 @@ impl<'a> Export<'a> {
 
     /// The parents, nearest first, each with the members that it declares first.
     fn parents(&self) -> Vec<Parent> {
-        let ancestors = self.ancestors(&self.class.id).into_iter();
+        let ancestors = self.schema.ancestors(&self.class.id).into_iter();
         ancestors
             .map(|class| Parent {
                 iri: self.iri(&class.id),
@@ -65,28 +67,14 @@ impl<'a> Export<'a> {
             .collect()
     }
 
-    /// The ancestors of a class, nearest first, each once.
-    fn ancestors(&self, class: &ClassName) -> Vec<&'a Class> {
-        let mut ancestors: Vec<&Class> = Vec::new();
-        let mut current = self.schema.get_declared(class);
-        while let Some(parent) = current.and_then(|it| it.parent()) {
-            if parent == class || ancestors.iter().any(|met| met.id == *parent) {
-                break;
-            }
-            current = self.schema.get_declared(parent);
-            ancestors.extend(current.map(AsRef::as_ref));
-        }
-        ancestors
-    }
-
     fn iri(&self, class: &ClassName) -> String {
         format!("urn:spice:{}:{class}", self.database)
     }
 
     /// The IRI of a member, by the ancestor nearest to the root that declares it.
     fn member(&self, class: &ClassName, name: &PropertyName) -> (String, bool) {
-        let declares = |parent: &&Class| parent.property_type(name).is_some();
-        let first = self.ancestors(class).into_iter().rfind(declares);
+        let declares = |parent: &&Arc<Class>| parent.property_type(name).is_some();
+        let first = self.schema.ancestors(class).into_iter().rfind(declares);
         let first = first.map_or(class, |parent| &parent.id);
         (format!("{}/{name}", self.iri(first)), first != class)
     }

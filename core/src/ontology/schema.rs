@@ -79,6 +79,11 @@ impl Schema {
         self.declared.values()
     }
 
+    /// The declared parents of a class, nearest first; ends where one is missing or repeats.
+    pub fn ancestors(&self, class: &ClassName) -> Vec<&Arc<Class>> {
+        inherit::ancestors(&self.declared, class)
+    }
+
     /// The subclasses of a class, by id, at any depth.
     pub fn kinds(&self, class: &ClassName) -> Vec<ClassName> {
         Hierarchy::of(&self.declared).kinds(class)

@@ -121,9 +121,7 @@ pub(crate) async fn simulate(mut call: Call) -> Answer {
     let body: OlderMergeBody = call.json().await?;
     if body.dry_run == Some(false) {
         let message = "dry_run must be true or left out: a simulation writes nothing";
-        return Err(call
-            .given
-            .shape_of("dry_run", "const", false.into(), message));
+        return Err(call.refuse("dry_run", "const", false, message));
     }
     merge_older(&call, body, true).await
 }

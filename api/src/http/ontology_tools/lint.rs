@@ -82,9 +82,7 @@ fn is_deletion(call: &Call, body: &Json) -> Result<bool, Failure> {
         Some(only) if fields.len() == 1 && only.as_str() == "true" => Ok(true),
         Some(other) => {
             let message = "`delete` must be true and cannot be combined with other fields";
-            Err(call
-                .given
-                .shape_of("delete", "type", other.to_shown(), message))
+            Err(call.refuse("delete", "type", other.to_shown(), message))
         }
     }
 }

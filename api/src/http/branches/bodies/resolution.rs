@@ -58,7 +58,7 @@ pub(in crate::http::branches) fn resolutions(
         let wrong = |(field, rule, value, message): Wrong| {
             let field = format!("resolutions[{index}].{field}");
             let message = format!("{field} {message}");
-            call.given.shape_of(&field, rule, value, message)
+            call.refuse(&field, rule, value, message)
         };
         match body.path.take() {
             Some(path) => body.read_by_path(&path).map_err(wrong),
