@@ -98,3 +98,25 @@ fn of_call(error: &Error) -> u8 {
         _ => 2,
     }
 }
+
+/// The names that differ from the sought one only by case or by a typo, as a question.
+pub(crate) fn suggest<'a>(
+    sought: &str,
+    names: impl IntoIterator<Item = &'a String>,
+) -> Option<String> {
+    let near = names.into_iter().filter(|name| is_near(sought, name));
+    let near: Vec<&str> = near.map(String::as_str).collect();
+    (!near.is_empty()).then(|| format!("did you mean {}?", near.join(", ")))
+}
+
+/// Whether two names differ by case or by a typo.
+fn is_near(one: &str, other: &str) -> bool {
+    let plain = |text: &str| -> String {
+        let letters = text.chars().filter(|letter| letter.is_alphanumeric());
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    let (one, other) = (plain(one), plain(other));
+    !one.is_empty()
+        && (strsim::damerau_levenshtein(&one, &other) <= 2
+            || (one.len() > 2 && other.starts_with(&one)))
+}

@@ -37,10 +37,8 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    Session::run(&options.place, async |session| {
-        history(session, &options).await
-    })
-    .await
+    let place = &options.place;
+    Session::run(place, async |session| history(session, &options).await).await
 }
 
 async fn history(session: &Session, options: &Options) -> anyhow::Result<()> {

@@ -54,10 +54,8 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    Session::run(&options.place, async |session| {
-        query(session, &options).await
-    })
-    .await
+    let place = &options.place;
+    Session::run(place, async |session| query(session, &options).await).await
 }
 
 async fn query(session: &Session, options: &Options) -> anyhow::Result<()> {

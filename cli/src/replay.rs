@@ -5,7 +5,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
-use clap::{Args, Parser};
+use clap::{Args, Command, FromArgMatches};
 use spice_core::{
     id::StreamId,
     port::StoreResult,
@@ -171,15 +171,12 @@ fn report(stream: &StreamId, target: Projection, replay: Option<&Replay>) -> any
 }
 
 /// The settings of the workers, from the environment or their defaults.
-#[derive(Parser)]
-struct Environment {
-    #[command(flatten)]
-    knobs: Knobs,
-}
-
 pub(crate) fn work_settings() -> anyhow::Result<WorkSettings> {
-    let environment = Environment::try_parse_from(["spice"]).context("settings")?;
-    environment.knobs.work()
+    let settings = Knobs::augment_args(Command::new("spice"));
+    let matches = settings
+        .try_get_matches_from(["spice"])
+        .context("settings")?;
+    Knobs::from_arg_matches(&matches)?.work()
 }
 
 /// Brings the live projections of a log up to date, and shows the progress.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use spice_client::{Client, Conflict, Error, Missing, Read};
 
 use crate::{
-    failure::{Hint, Usage, usage},
+    failure::{Hint, Usage, suggest, usage},
     output::{self, Format},
     settings::Place,
 };
@@ -162,31 +162,11 @@ fn describe_choice(sought: &str, kind: &str, mut names: Vec<String>) -> String {
         return format!("there are no {kind} yet");
     }
     names.sort();
-    let near: Vec<&str> = names
-        .iter()
-        .map(String::as_str)
-        .filter(|name| is_near(sought, name))
-        .collect();
-    let meant = match near.as_slice() {
-        [] => String::new(),
-        near => format!("did you mean {}? ", near.join(", ")),
-    };
+    let meant = suggest(sought, &names).map_or_else(String::new, |it| it + " ");
     let shown = names.len().min(SHOWN);
     let more = match names.len() - shown {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
     format!("{meant}{kind}: {}{more}", names[..shown].join(", "))
-}
-
-/// Whether two names differ by case or by a typo.
-fn is_near(one: &str, other: &str) -> bool {
-    let plain = |text: &str| -> String {
-        let letters = text.chars().filter(|letter| letter.is_alphanumeric());
-        letters.flat_map(char::to_lowercase).collect()
-    };
-    let (one, other) = (plain(one), plain(other));
-    !one.is_empty()
-        && (strsim::damerau_levenshtein(&one, &other) <= 2
-            || (one.len() > 2 && other.starts_with(&one)))
 }

@@ -11,7 +11,7 @@ use anyhow::Context;
 use clap::{Arg, Command};
 use toml::{Table, Value};
 
-use crate::failure::usage;
+use crate::failure::{suggest, usage};
 
 /// The content of a config file, by the long name of the flag.
 #[derive(Debug, Default)]
@@ -74,12 +74,8 @@ impl ConfigFile {
         let mut known = BTreeSet::new();
         settings(&command, &mut known);
         if let Some(key) = self.values.keys().find(|key| !known.contains(*key)) {
-            let is_near = |name: &&String| strsim::damerau_levenshtein(name, key) <= 2;
-            let near: Vec<&str> = known.iter().filter(is_near).map(String::as_str).collect();
-            let meant = match near.as_slice() {
-                [] => "run `spice config` to list the settings".to_owned(),
-                near => format!("did you mean {}?", near.join(", ")),
-            };
+            let list = || "run `spice config` to list the settings".to_owned();
+            let meant = suggest(key, &known).unwrap_or_else(list);
             let place = self
                 .path
                 .as_deref()
