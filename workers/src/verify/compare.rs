@@ -146,7 +146,7 @@ impl Check<'_> {
                     if dirty.contains(&digest::bucket(item.key())) {
                         let trace = traces.take(&item, event.position, self.position);
                         if let Some(reason) = known.get(&event.position) {
-                            trace.known = Some((*reason).clone());
+                            trace.known = Some(**reason);
                         }
                     }
                 }
@@ -181,7 +181,7 @@ impl Check<'_> {
             kind,
             expected: trace.at.map(|mark| mark.sequence),
             found: found.map(|mark| mark.sequence),
-            known: trace.known.clone(),
+            known: trace.known,
         })
     }
 }
