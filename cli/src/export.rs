@@ -90,13 +90,10 @@ async fn export(
         return ontology(session, options, &read).await;
     }
     let (class, schema) = find_classes(session, options, &read).await?;
-    let ids = match &class {
-        Some(class) => vec![class.id.to_string()],
-        None => {
-            let classes = schema.in_reference_order().into_iter();
-            classes.map(|class| class.id.to_string()).collect()
-        }
-    };
+    let classes = class
+        .as_ref()
+        .map_or_else(|| schema.in_reference_order(), |it| vec![it]);
+    let ids = classes.iter().map(|class| class.id.to_string()).collect();
     let mut sink = open(session, options, Walk::new(ids))?;
     let select = Select {
         filter: conditions(&options.filter, &schema, class.as_deref())?,

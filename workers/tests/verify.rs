@@ -201,7 +201,7 @@ async fn parked_and_discarded_events_are_known_differences() {
     let mut found: Vec<_> = report
         .differences
         .iter()
-        .map(|it| (it.entity.clone(), it.known.clone()))
+        .map(|it| (it.entity.clone(), it.known))
         .collect();
     found.sort_by_key(|it| it.0.clone());
     assert_eq!(

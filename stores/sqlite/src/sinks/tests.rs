@@ -47,7 +47,7 @@ fn a_large_sink_is_dropped_in_slices_and_takes_no_batch_meanwhile() {
         let demo = stream("demo");
         let live = file.sinks(&demo).await.unwrap().remove(0).generation;
         let rows = 2 * SLICE + 1;
-        let fill = move |connection: &Connection| {
+        let insert = move |connection: &Connection| {
             connection.execute(
                 "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
                  INSERT INTO things SELECT i, (SELECT id FROM streams) FROM n",
@@ -55,7 +55,7 @@ fn a_large_sink_is_dropped_in_slices_and_takes_no_batch_meanwhile() {
             )?;
             Ok(())
         };
-        file.database.write(fill).await.unwrap();
+        file.database.write(insert).await.unwrap();
 
         file.hide(&demo, &live, SinkRole::Live).await.unwrap();
         for left in [rows, SLICE + 1, 1, 0] {
