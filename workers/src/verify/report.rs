@@ -50,6 +50,17 @@ pub enum DifferenceKind {
     Differs,
 }
 
+impl DifferenceKind {
+    /// Returns a stable label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Unexpected => "unexpected",
+            Self::Differs => "differs",
+        }
+    }
+}
+
 /// Why a difference needs no repair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
