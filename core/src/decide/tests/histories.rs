@@ -202,7 +202,15 @@ impl Pair {
             "twice is nothing"
         );
         let mut other = self.clone();
-        let back = other.desk.try_decide(merge(from, into)).unwrap();
+        // The way back may meet a unique value that only the other branch has.
+        let back = (other.model).expect((into, from), other.last(), Deciding::Fail, false);
+        let back = match other.desk.try_decide(merge(from, into)) {
+            Ok(envelopes) if back.conflicts.is_empty() => envelopes,
+            Err(refusal) if !back.conflicts.is_empty() => {
+                return assert_eq!(refusal.code, ErrorCode::MergeConflict);
+            }
+            other => panic!("{other:?}, expected {:?}", back.conflicts),
+        };
         other.apply(&back);
         for id in other.model.branches[into].shows.keys() {
             let states = [into, from].map(|name| other.state(name, id));
