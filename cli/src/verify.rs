@@ -5,11 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::{Value, json};
-use spice_core::{
-    id::{LogPosition, StreamId},
-    port::graph::Entity,
-    port::sink::SinkRole,
-};
+use spice_core::id::{LogPosition, StreamId};
 use spice_node::{
     stores::{Access, Stores},
     verify::{self, Projection, Repaired, Report, wait_for_projections},
