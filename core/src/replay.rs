@@ -211,10 +211,8 @@ pub struct Finding {
     /// `missing`, `unexpected` or `differs`.
     pub kind: String,
     /// The sequence in the log.
-    #[schemars(required)]
     pub expected_sequence: Option<Sequence>,
     /// The sequence in the projection.
-    #[schemars(required)]
     pub found_sequence: Option<Sequence>,
 }
 

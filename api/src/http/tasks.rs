@@ -50,12 +50,9 @@ pub(crate) struct Task {
     status: &'static str,
     db_name: DatabaseName,
     created_at: Timestamp,
-    #[schemars(required)]
     started_at: Option<Timestamp>,
-    #[schemars(required)]
     completed_at: Option<Timestamp>,
     progress: TaskProgress,
-    #[schemars(required)]
     error: Option<ReplayFailure>,
 }
 

@@ -1,10 +1,11 @@
 //! Releases on a real API server, without a node: objects are accepted, rights are exactly these,
 //! upgrades keep tokens, and uninstalling keeps the definitions and what is declared.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::{Value, json};
 use spice_e2e::control_plane::{ControlPlane, Options};
+use tokio::time::{Instant, sleep};
 
 use crate::{CHART, DEFINITIONS};
 
@@ -118,6 +119,19 @@ async fn an_upgrade_keeps_the_tokens(plane: &ControlPlane, chart: &str) {
     assert_eq!(plane.kubectl(&get).await.unwrap(), before);
 }
 
+/// The controller manager puts the role `admin` together from others, some time after the start.
+async fn wait_until_admin(plane: &ControlPlane, namespace: &str) {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    for action in [["get", "secrets"], ["create", "roles"]] {
+        let ask = ["-n", namespace, "auth", "can-i", "--as", "alice"];
+        // It fails if the answer is no.
+        while let Err(answer) = plane.kubectl(&[ask.as_slice(), &action].concat()).await {
+            assert!(Instant::now() < deadline, "{action:?}: {answer:#}");
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
 /// Helm acts as a user with the cluster's role `admin` in two namespaces, and nothing else.
 async fn an_administrator_of_namespaces_can_install_for_them(plane: &ControlPlane, chart: &str) {
     for namespace in ["own", "team"] {
@@ -131,6 +145,7 @@ async fn an_administrator_of_namespaces_can_install_for_them(plane: &ControlPlan
             .kubectl(&[bind.as_slice(), &to].concat())
             .await
             .unwrap();
+        wait_until_admin(plane, namespace).await;
     }
     let install = [
         "install",

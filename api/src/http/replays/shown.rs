@@ -28,16 +28,13 @@ pub(crate) struct ShownReplay {
     /// Whether the result is compared with the log.
     verify: bool,
     approval: Approval,
-    #[schemars(required)]
     approved_at: Option<Timestamp>,
     /// Whether the former live projections are kept.
     keep_old: bool,
     targets: Vec<ShownTarget>,
     /// Only this branch is rewritten.
-    #[schemars(required)]
     branch: Option<BranchName>,
     /// Only what was written at this position or later is rewritten.
-    #[schemars(required)]
     from: Option<LogPosition>,
     /// Only classes or only instances are rewritten.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,22 +51,16 @@ pub(crate) struct ShownReplay {
     /// The events in a second, while the copies were filled.
     events_per_second: u64,
     /// Whether the projections equal the log, as far as they were compared.
-    #[schemars(required)]
     digests_match: Option<bool>,
     /// How many entities differ from the log.
-    #[schemars(required)]
     differences: Option<u64>,
     /// The first of them.
     findings: Vec<Finding>,
-    #[schemars(required)]
     requested_by: Option<String>,
     requested_at: Timestamp,
-    #[schemars(required)]
     started_at: Option<Timestamp>,
-    #[schemars(required)]
     ended_at: Option<Timestamp>,
     /// Why it has failed.
-    #[schemars(required)]
     error: Option<ReplayFailure>,
 }
 
@@ -79,10 +70,8 @@ pub(crate) struct ShownReplay {
 struct ShownTarget {
     projection: Projection,
     /// The position that it must reach.
-    #[schemars(required)]
     until: Option<LogPosition>,
     /// How many entities differ from the log.
-    #[schemars(required)]
     differences: Option<u64>,
     /// How many entities were rewritten in place.
     rewritten: u64,
