@@ -1,5 +1,5 @@
-//! Counts of the instances that a change of classes affects. Whoever asks for the change counts
-//! before the decision, without blocking the writer; the decision adds what has changed since.
+//! Counts of the instances that a change of classes affects. The caller counts before the decision,
+//! without blocking the writer; the decision adds what has changed since.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
