@@ -1,6 +1,6 @@
 //! A branch: created where it is declared to start, adopted, deleted.
 
-use spice_crds::{Branch, ChangePolicy, DatabaseRef, DriftPolicy, ResourceStatus};
+use spice_crds::{Branch, DatabaseRef, ResourceStatus};
 
 use crate::{
     client::{Subject, Thing},
@@ -35,11 +35,9 @@ impl Kind for Branch {
         Policies {
             is_suspended: spec.suspend == Some(true),
             management: spec.management_policy.unwrap_or_default(),
-            drift: DriftPolicy::Correct,
-            recreates: false,
             adopt: spec.adopt.unwrap_or_default(),
-            change: ChangePolicy::Safe,
             deletion: spec.deletion_policy.unwrap_or_default(),
+            ..Policies::default()
         }
     }
     fn problems(&self) -> Vec<String> {

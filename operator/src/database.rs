@@ -1,6 +1,6 @@
 //! A database: created, adopted, described, deleted.
 
-use spice_crds::{ChangePolicy, Database, DatabaseRef, DriftPolicy, ResourceStatus};
+use spice_crds::{Database, DatabaseRef, ResourceStatus};
 
 use crate::{
     client::{Subject, Thing},
@@ -34,11 +34,9 @@ impl Kind for Database {
         Policies {
             is_suspended: spec.suspend == Some(true),
             management: spec.management_policy.unwrap_or_default(),
-            drift: DriftPolicy::Correct,
-            recreates: false,
             adopt: spec.adopt.unwrap_or_default(),
-            change: ChangePolicy::Safe,
             deletion: spec.deletion_policy.unwrap_or_default(),
+            ..Policies::default()
         }
     }
     fn problems(&self) -> Vec<String> {

@@ -57,8 +57,8 @@ impl Writer {
         let moment = look.moment();
         let begun = look.ask(|state| begin_tallies(state, &moment, command));
         let mut tallies = Vec::new();
-        for tally in begun.await?.iter() {
-            tallies.push(look.count(tally.clone()).await?);
+        for tally in begun.await? {
+            tallies.push(look.count(tally).await?);
         }
         let tallies = Tallies::from(tallies);
         look.state.put_tallies(command.id, Arc::clone(&tallies));

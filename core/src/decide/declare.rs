@@ -17,7 +17,7 @@ use super::{
     draft::{Draft, Fact, Moment},
     state::WriteState,
     stop::Stop,
-    tally::Tallies,
+    tally::Tally,
 };
 use crate::{
     command::{Action, Command, Declaration, Declared},
@@ -64,7 +64,7 @@ pub fn begin_tallies(
     state: &WriteState,
     moment: &Moment,
     command: &Command,
-) -> Result<Tallies, Stop> {
+) -> Result<Vec<Tally>, Stop> {
     let draft = Draft::new(state, moment, command);
     let declaration = declaration_of(command)?;
     let all = find_edits(&draft, declaration)?;

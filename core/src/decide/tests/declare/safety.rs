@@ -207,7 +207,7 @@ fn decide_counted(desk: &mut Desk, declared: &Declaration, later: Vec<Action>) -
             Err(Stop::Refused(refusal)) => panic!("{refusal}"),
         }
     };
-    let mut tally = tallies[0].clone();
+    let mut tally = tallies.into_iter().next().unwrap();
     for class in tally.classes() {
         let prefix = ModelKey::instances_of(&class);
         let keys: Vec<ModelKey> = desk.registry.keys().cloned().collect();
