@@ -10,7 +10,7 @@ use spice_node::address::hide_secrets;
 use crate::{
     output::{self, Format},
     settings::{
-        Access, ConfigFile, Knobs, Listen, OperatorSettings, Place, StorePlaces, Traces, file,
+        Access, ConfigFile, Knobs, Listen, OperatorSettings, Place, StorePlaces, Tls, Traces, file,
     },
 };
 
@@ -38,6 +38,8 @@ pub(crate) struct Options {
     listen: Listen,
     #[command(flatten)]
     access: Access,
+    #[command(flatten)]
+    tls: Tls,
     #[command(flatten)]
     knobs: Knobs,
     #[command(flatten)]

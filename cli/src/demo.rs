@@ -69,7 +69,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         Callers::Local
     };
     let (listen, knobs) = (&options.listen, &options.knobs);
-    let node = start(&addresses, callers, listen, knobs, &ending).await?;
+    let node = start(&addresses, (callers, None), listen, knobs, &ending).await?;
     let url = gateway_url(&node);
     let story = tokio::select! {
         done = run_steps(&url, own_folder.path()) => done,

@@ -8,6 +8,7 @@ use spice_node::{
     address::Addresses,
     api::{ListenError, Surface},
     node::{Node, StartError},
+    tls::TlsSettings,
 };
 use spice_operator::ApiClient;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,7 @@ use crate::{
     apply::keep::{apply_continuously, check_paths},
     failure::Hint,
     output,
-    settings::{Access, CredentialFiles, Knobs, Listen, StorePlaces, Traces},
+    settings::{Access, CredentialFiles, Knobs, Listen, StorePlaces, Tls, Traces},
     signals::end_on_signal,
 };
 
@@ -31,6 +32,8 @@ pub(crate) struct Options {
     listen: Listen,
     #[command(flatten)]
     access: Access,
+    #[command(flatten)]
+    tls: Tls,
     /// YAML files or folders to apply, and to apply again when they change.
     #[arg(long, value_name = "PATH")]
     apply: Vec<PathBuf>,
@@ -47,13 +50,18 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let ending = end_on_signal()?;
     let addresses = options.stores.addresses()?;
     let callers = options.access.callers()?;
+    let tls = options.tls.of_listeners()?;
+    let is_secure = tls.is_some();
     let (listen, knobs) = (&options.listen, &options.knobs);
-    let node = start(&addresses, callers, listen, knobs, &ending).await?;
+    let node = start(&addresses, (callers, tls), listen, knobs, &ending).await?;
     announce(&node)?;
     let keeper = if options.apply.is_empty() {
         None
     } else {
         let credentials = options.credentials.of_client();
+        if is_secure && credentials.ca_file.is_none() {
+            tracing::info!("--apply trusts the system's authorities; --ca-file names others");
+        }
         let client = ApiClient::with_credentials(&gateway_url(&node), credentials)?;
         let applying = apply_continuously(client, options.apply, ending.clone());
         Some(tokio::spawn(applying))
@@ -72,12 +80,12 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
 /// Starts every role.
 pub(crate) async fn start(
     addresses: &Addresses,
-    callers: Callers,
+    (callers, tls): (Callers, Option<TlsSettings>),
     listen: &Listen,
     knobs: &Knobs,
     ending: &CancellationToken,
 ) -> anyhow::Result<Node> {
-    let settings = (knobs.api(listen, callers), knobs.work()?);
+    let settings = (knobs.api(listen, callers, tls), knobs.work()?);
     let started = Node::start(addresses, &listen.services(), settings, ending).await;
     started.map_err(|error| match error {
         StartError::Listen(ListenError { service, .. }) => {
@@ -89,21 +97,19 @@ pub(crate) async fn start(
                         do everything with --allow-anonymous";
             anyhow::Error::from(error).context(Hint(hint.to_owned()))
         }
-        StartError::Principals(_) | StartError::Open(_) => error.into(),
+        StartError::Principals(_) | StartError::Tls(_) | StartError::Open(_) => error.into(),
     })
 }
 
 /// Prints the addresses of a node, then `ready`.
 pub(crate) fn announce(node: &Node) -> anyhow::Result<()> {
-    for (service, address) in node.addresses() {
-        output::line(format!("{service:8} http://{address}"))?;
+    for (service, url) in node.urls() {
+        output::line(format!("{service:8} {url}"))?;
     }
     output::line("ready")?;
     Ok(())
 }
 
 pub(crate) fn gateway_url(node: &Node) -> String {
-    let mut addresses = node.addresses().iter();
-    let gateway = addresses.find(|(service, _)| *service == Surface::Gateway);
-    gateway.map_or_else(String::new, |(_, address)| format!("http://{address}"))
+    node.own_url(Surface::Gateway).unwrap_or_default()
 }

@@ -4,7 +4,7 @@
 use std::process::{ExitCode, Termination};
 
 use serde::Serialize;
-use spice_client::{Client, Conflict, Error, Missing, Read};
+use spice_client::{Client, Conflict, Error, Missing, Read, TlsFault};
 
 use crate::{
     failure::{Hint, Usage, suggest, usage},
@@ -96,6 +96,7 @@ impl Session {
                     "start a server with `spice dev`, or name another one with --server".to_owned(),
                 );
             }
+            Some(Error::Insecure { fault, .. }) => return advise_on_tls(*fault),
             Some(Error::Refused(refusal)) => refusal,
             None if self.database.is_none() && error.is::<Usage>() => {
                 return self.databases("").await;
@@ -154,6 +155,20 @@ fn advise_on_conflicts(failure: &Error) -> &'static str {
     } else {
         "--strategy ours|theirs decides all conflicts; --resolve AGGREGATE.PROPERTY=ours decides one"
     }
+}
+
+fn advise_on_tls(fault: TlsFault) -> Option<String> {
+    let advice = match fault {
+        TlsFault::Untrusted => {
+            "if you trust the server, name the authority of its certificate with --ca-file or \
+             SPICE_CA_FILE"
+        }
+        TlsFault::OtherName => "use a name of the certificate in --server",
+        TlsFault::OutOfDate => "the server needs a new certificate; check the clocks, too",
+        TlsFault::NotTls => "use http:// in --server, if the network in between is safe",
+        TlsFault::Other => return None,
+    };
+    Some(advice.to_owned())
 }
 
 /// The existing names, and a suggestion.

@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum, builder::FalseyValueParser};
 use spice_node::{
     access::Callers,
     api::{ApiSettings, Surface},
+    tls::TlsSettings,
     work::WorkSettings,
 };
 
@@ -105,6 +106,43 @@ impl Access {
     }
 }
 
+/// TLS on the listeners.
+#[allow(clippy::struct_field_names)] // the flags' names
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Tls {
+    /// The file of the listeners' certificate, first, and of those that it was signed with (PEM). With
+    /// it, all listeners use TLS. Read again when it changes.
+    #[arg(long, env = "SPICE_TLS_CERT", value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// The file of the certificate's private key (PEM), not encrypted. Read again when it changes.
+    #[arg(long, env = "SPICE_TLS_KEY", value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// Let the listener of `--metrics-listen` not use TLS, for health checks and scrapers in a network
+    /// of their own.
+    #[arg(long, env = "SPICE_METRICS_PLAIN", value_parser = FalseyValueParser::new())]
+    metrics_plain: bool,
+}
+
+impl Tls {
+    /// How the listeners use TLS, if they do.
+    pub(crate) fn of_listeners(&self) -> anyhow::Result<Option<TlsSettings>> {
+        match (&self.tls_cert, &self.tls_key) {
+            (None, None) => Ok(None),
+            (Some(certificate), Some(key)) => Ok(Some(TlsSettings {
+                certificate: certificate.clone(),
+                key: key.clone(),
+                plain_metrics: self.metrics_plain,
+            })),
+            (Some(_), None) => Err(usage(
+                "--tls-cert needs --tls-key, the key of the certificate",
+            )),
+            (None, Some(_)) => Err(usage(
+                "--tls-key needs --tls-cert, the certificate of the key",
+            )),
+        }
+    }
+}
+
 /// Settings with the names of the earlier system.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Knobs {
@@ -139,9 +177,15 @@ pub(crate) struct Knobs {
 
 impl Knobs {
     /// How the api works.
-    pub(crate) fn api(&self, listen: &Listen, callers: Callers) -> ApiSettings {
+    pub(crate) fn api(
+        &self,
+        listen: &Listen,
+        callers: Callers,
+        tls: Option<TlsSettings>,
+    ) -> ApiSettings {
         ApiSettings {
             callers,
+            tls,
             keep_alive: Duration::from_secs(listen.keep_alive_seconds),
             event_sourcing: self.enable_event_sourcing,
             keep_first_on_mismatch: self.idempotency_mismatch == Mismatch::Warn,

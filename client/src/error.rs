@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 use bytes::Bytes;
 use serde_json::{Map, Value, value::RawValue};
 
+use crate::tls::TlsFault;
+
 /// A failed call.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -35,6 +37,17 @@ pub enum Error {
     Unreachable {
         /// The server.
         server: String,
+        /// The reason.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// There is no secure connection to the server: it did not receive the request.
+    #[error("cannot make a secure connection to {server}: {fault}")]
+    Insecure {
+        /// The server.
+        server: String,
+        /// What is wrong with it.
+        fault: TlsFault,
         /// The reason.
         #[source]
         source: reqwest::Error,
@@ -138,6 +151,7 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             Self::Unreachable { .. }
+            | Self::Insecure { .. }
             | Self::Late { .. }
             | Self::Broken { .. }
             | Self::Silent { .. }

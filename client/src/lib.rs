@@ -27,6 +27,7 @@ mod pages;
 mod replays;
 mod request;
 mod retry;
+mod tls;
 mod versions;
 
 pub use answer::Answer;
@@ -49,6 +50,7 @@ pub use options::{Read, Write};
 pub use replays::{NewReplay, Replay, ReplayFailure, ReplayList, ReplayState};
 pub use request::Request;
 pub use retry::Retries;
+pub use tls::TlsFault;
 pub use versions::{
     ChangeKind, Changed, Conflict, Decisions, Diff, Merge, Merged, Rebase, Resolution, Strategy,
     Summary, Take,

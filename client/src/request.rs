@@ -17,6 +17,7 @@ use crate::{
     credentials::Access,
     error::{Error, causes},
     options::{Read, Write},
+    tls::TlsFault,
 };
 
 /// The maximum time for an answer, in addition to the requested wait of the server.
@@ -361,7 +362,14 @@ impl<'c> Request<'c> {
         let source = source.without_url();
         let server = self.client.server().to_owned();
         if source.is_connect() {
-            Error::Unreachable { server, source }
+            match TlsFault::of(&source) {
+                None => Error::Unreachable { server, source },
+                Some(fault) => Error::Insecure {
+                    server,
+                    fault,
+                    source,
+                },
+            }
         } else if source.is_timeout() {
             Error::Late { server, source }
         } else if source.is_builder() {

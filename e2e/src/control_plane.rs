@@ -1,8 +1,6 @@
 //! A real Kubernetes control plane for tests: etcd and the API server (and optionally the
 //! controller manager) as plain processes on loopback ports. No root, no container, no node.
 
-mod certificates;
-
 use std::{
     net::TcpListener,
     path::{Path, PathBuf},
@@ -14,8 +12,10 @@ use anyhow::{Context, bail};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use self::certificates::{Authority, Certificate};
-use crate::binaries::{Binaries, run};
+use crate::{
+    binaries::{Binaries, run},
+    certificates::{self, Authority, Certificate},
+};
 
 /// A control plane; its processes end when it is dropped.
 pub struct ControlPlane {

@@ -1,6 +1,7 @@
 //! The harness of the black-box tests: real processes, observed from outside.
 
 pub mod binaries;
+pub mod certificates;
 pub mod control_plane;
 pub mod embedded;
 pub mod nodes;

@@ -32,3 +32,5 @@ mod settings;
 mod shell;
 #[path = "cli/stores.rs"]
 mod stores;
+#[path = "cli/tls.rs"]
+mod tls;

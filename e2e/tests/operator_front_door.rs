@@ -14,6 +14,8 @@ mod ownership;
 mod proxy;
 #[path = "operator_front_door/refusals.rs"]
 mod refusals;
+#[path = "operator_front_door/secure.rs"]
+mod secure;
 
 use std::time::Duration;
 

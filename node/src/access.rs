@@ -36,15 +36,21 @@ pub struct ExposedError {
 impl Callers {
     /// Refuses a listener that other machines can reach, unless the accepted callers are declared.
     pub(crate) fn check(&self, listen: &[(Surface, SocketAddr)]) -> Result<(), ExposedError> {
-        if !matches!(self, Self::Local) {
-            return Ok(());
+        match (self, find_exposed(listen)) {
+            (Self::Local, Some((service, address))) => Err(ExposedError { service, address }),
+            _ => Ok(()),
         }
-        let mut data = listen
-            .iter()
-            .filter(|(service, _)| service.needs_principals());
-        match data.find(|(_, address)| !address.ip().to_canonical().is_loopback()) {
-            None => Ok(()),
-            Some(&(service, address)) => Err(ExposedError { service, address }),
+    }
+
+    /// Warns if tokens come to a listener beyond this machine, which does not use TLS. It may be behind
+    /// a proxy that does, so this is no reason to refuse.
+    pub(crate) fn warn_of_clear_text(&self, listen: &[(Surface, SocketAddr)]) {
+        if let (Self::Principals(_), Some((service, address))) = (self, find_exposed(listen)) {
+            tracing::warn!(
+                %service, %address,
+                "tokens come to this listener in clear text; use TLS, or let only a proxy with TLS \
+                 reach it"
+            );
         }
     }
 
@@ -72,6 +78,14 @@ impl Callers {
         });
         Ok(access)
     }
+}
+
+/// The first listener of data that others than this machine can reach.
+fn find_exposed(listen: &[(Surface, SocketAddr)]) -> Option<(Surface, SocketAddr)> {
+    let is_exposed = |&&(service, address): &&(Surface, SocketAddr)| {
+        service.needs_principals() && !address.ip().to_canonical().is_loopback()
+    };
+    listen.iter().find(is_exposed).copied()
 }
 
 #[cfg(test)]

@@ -15,14 +15,21 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{access::Callers, stores::Stores};
 pub use spice_api::http::Surface;
+
+use crate::{
+    access::Callers,
+    stores::Stores,
+    tls::{Tls, TlsSettings},
+};
 
 /// How an api process works.
 #[derive(Debug, Clone)]
 pub struct ApiSettings {
     /// The callers that are accepted.
     pub callers: Callers,
+    /// How the listeners use TLS; none: they do not.
+    pub tls: Option<TlsSettings>,
     /// How long a connection without a request stays open.
     pub keep_alive: Duration,
     /// Whether writes are answered before the projections show them.
@@ -88,11 +95,11 @@ pub struct ApiRole {
 impl ApiRole {
     /// Serves over the stores until `ending` is cancelled. Touches the registry only if a service
     /// accepts commands.
-    pub fn start(
+    pub(crate) fn start(
         stores: &Stores,
         listeners: Listeners,
         settings: &ApiSettings,
-        access: Arc<Access>,
+        (access, tls): (Arc<Access>, &Tls),
         sources: Vec<Arc<dyn Source>>,
         ending: &CancellationToken,
     ) -> Self {
@@ -122,7 +129,13 @@ impl ApiRole {
         for (service, listener) in listeners.listeners {
             let router = http::router(api.clone(), service);
             let ending = ending.clone();
-            servers.spawn(http::serve_with(listener, router, timeouts, ending));
+            servers.spawn(http::serve_with(
+                listener,
+                router,
+                timeouts,
+                tls.of(service).cloned(),
+                ending,
+            ));
         }
         Self {
             catching_up: appends.then(|| tokio::spawn(catch_up(writer.clone()))),

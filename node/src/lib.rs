@@ -14,6 +14,7 @@ pub mod node;
 pub mod replay;
 mod steady;
 pub mod stores;
+pub mod tls;
 pub mod verify;
 pub mod work;
 

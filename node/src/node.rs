@@ -12,6 +12,7 @@ use crate::{
     api::{ApiRole, ApiSettings, ListenError, Listeners, Surface, end_task},
     files::FileStates,
     stores::{Access, OpenError, Stores},
+    tls::{Tls, TlsError},
     work::{WorkSettings, start_workers},
 };
 
@@ -24,6 +25,9 @@ pub enum StartError {
     /// The principals cannot be read.
     #[error(transparent)]
     Principals(#[from] FileError),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A service cannot listen.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -38,6 +42,7 @@ pub struct Node {
     workers: Workers,
     log_maintenance: JoinHandle<()>,
     addresses: Vec<(Surface, SocketAddr)>,
+    tls: Tls,
 }
 
 impl Node {
@@ -52,6 +57,13 @@ impl Node {
         api.callers.check(listen)?;
         let states = Arc::new(FileStates::default());
         let access = api.callers.open(&states, ending).await?;
+        let tls = match &api.tls {
+            Some(settings) => settings.open(&states, ending).await?,
+            None => {
+                api.callers.warn_of_clear_text(listen);
+                Tls::default()
+            }
+        };
         let listeners = Listeners::bind(listen).await?;
         let stores = Stores::open(addresses, Access::Own).await?;
         let bound = listeners.addresses().to_vec();
@@ -60,7 +72,7 @@ impl Node {
             &stores,
             listeners,
             &api,
-            access,
+            (access, &tls),
             vec![workers.source(), states],
             ending,
         );
@@ -70,12 +82,29 @@ impl Node {
             workers,
             log_maintenance,
             addresses: bound,
+            tls,
         })
     }
 
     /// Where each service listens.
     pub fn addresses(&self) -> &[(Surface, SocketAddr)] {
         &self.addresses
+    }
+
+    /// The URL of each service.
+    pub fn urls(&self) -> impl Iterator<Item = (Surface, String)> {
+        let addresses = self.addresses.iter();
+        addresses.map(|&(service, address)| {
+            let scheme = self.tls.scheme(service);
+            (service, format!("{scheme}://{address}"))
+        })
+    }
+
+    /// The URL at which this process itself can call a service.
+    pub fn own_url(&self, service: Surface) -> Option<String> {
+        let mut addresses = self.addresses.iter();
+        let (_, address) = addresses.find(|(it, _)| *it == service)?;
+        Some(self.tls.own_url(service, *address))
     }
 
     /// Ends cleanly, after `ending` was cancelled: the services end, then the writer, then the workers,

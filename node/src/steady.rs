@@ -112,14 +112,16 @@ impl SteadyFiles {
                 Finding::Same => {}
                 Finding::New(content) => {
                     put(content);
-                    tracing::info!(what, file = %self.name(), "new content is in force");
+                    tracing::info!(what, file = self.name(), "new content is in force");
                 }
                 Finding::Wrong(fault) => {
                     is_valid.store(false, Ordering::Relaxed);
                     let text = describe_error(&fault);
                     if reported.as_ref() != Some(&text) {
                         tracing::error!(
-                            what, file = %self.name(), error = text,
+                            what,
+                            file = self.name(),
+                            error = text,
                             "the file cannot be used; its former content stays in force"
                         );
                         reported = Some(text);
@@ -129,17 +131,14 @@ impl SteadyFiles {
             }
             is_valid.store(true, Ordering::Relaxed);
             if reported.take().is_some() {
-                tracing::info!(what, file = %self.name(), "the file can be used again");
+                tracing::info!(what, file = self.name(), "the file can be used again");
             }
         }
     }
 
-    fn name(&self) -> impl std::fmt::Display {
-        let path = self
-            .paths
-            .first()
-            .map_or_else(|| Path::new(""), PathBuf::as_path);
-        path.display()
+    fn name(&self) -> String {
+        let paths = self.paths.iter().map(|path| path.display().to_string());
+        paths.collect::<Vec<_>>().join(", ")
     }
 
     /// Reads the files once more.

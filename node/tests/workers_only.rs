@@ -35,6 +35,7 @@ async fn start(
     let addresses = Addresses::resolve(data_dir, []).unwrap();
     let api = ApiSettings {
         callers: Callers::Local,
+        tls: None,
         keep_alive: LIMIT,
         event_sourcing: true,
         keep_first_on_mismatch: false,

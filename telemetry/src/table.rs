@@ -61,7 +61,9 @@ table! {
     ACCESS_TOKENS: Gauge(Gauge) = "spice_access_tokens" {}
         "Tokens of principals that are in force; 0 if anybody may do everything";
     FILE_VALID: Gauge(Gauge) = "spice_file_valid" {"file"}
-        "1 while a file that is read again when it changes can be used; 0 if not, and its former content stays in force. `file` is `tokens`";
+        "1 while a file that is read again when it changes can be used; 0 if not, and its former content stays in force. `file` is `tokens` or `certificate` (with its key)";
+    CERTIFICATE_EXPIRY: Gauge(Gauge) = "spice_certificate_expiry_timestamp_seconds" {}
+        "When the certificate of the listeners expires, as Unix time; 0 without TLS";
 
     COMMANDS: Counter(Counter) = "spice_commands_total" {"outcome", "code"}
         "Commands that were accepted or refused; `code` is the error code of a refusal";

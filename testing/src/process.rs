@@ -22,7 +22,7 @@ use tokio::{
 pub use self::binary::{run, setting, spice, workspace};
 
 /// Environment variables that would change what is tested.
-const NOT_INHERITED: [&str; 17] = [
+const NOT_INHERITED: [&str; 20] = [
     "SPICE_DATA_DIR",
     "SPICE_LOG",
     "SPICE_BUS",
@@ -38,6 +38,9 @@ const NOT_INHERITED: [&str; 17] = [
     "SPICE_ALLOW_ANONYMOUS",
     "SPICE_TOKEN_FILE",
     "SPICE_CA_FILE",
+    "SPICE_TLS_CERT",
+    "SPICE_TLS_KEY",
+    "SPICE_METRICS_PLAIN",
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "ENABLE_EVENT_SOURCING",
 ];

@@ -5,21 +5,24 @@ mod idle;
 mod target;
 #[cfg(test)]
 mod tests;
+mod tls;
 
-use std::{io, net::IpAddr, time::Duration};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{Extension, Router};
 use hyper::{Request, body::Incoming};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     task::JoinSet,
     time::{sleep, timeout},
 };
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use tokio_util::sync::CancellationToken;
 
 pub use self::idle::Timeouts;
+use self::tls::Opening;
 
 /// The maximum time for open connections at shutdown.
 const GRACE: Duration = Duration::from_secs(3);
@@ -38,23 +41,25 @@ pub(crate) struct Peer(pub(crate) IpAddr);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct HasFragment;
 
-/// [`serve_with`] the default timeouts.
+/// [`serve_with`] the default timeouts and without TLS.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     ending: CancellationToken,
 ) -> Result<(), io::Error> {
-    serve_with(listener, router, Timeouts::default(), ending).await
+    serve_with(listener, router, Timeouts::default(), None, ending).await
 }
 
-/// Serves until `ending` is cancelled and the connections have finished, which takes about 3 s at
-/// most.
+/// Serves, with TLS if it is configured, until `ending` is cancelled and the connections have
+/// finished, which takes about 3 s at most.
 pub async fn serve_with(
     listener: TcpListener,
     router: Router,
     timeouts: Timeouts,
+    tls: Option<Arc<ServerConfig>>,
     ending: CancellationToken,
 ) -> Result<(), io::Error> {
+    let acceptor = tls.map(TlsAcceptor::from);
     let mut connections = JoinSet::new();
     let router = router.layer(Extension(Ending(ending.clone())));
     loop {
@@ -67,8 +72,14 @@ pub async fn serve_with(
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, "cannot set TCP_NODELAY");
                     }
-                    let router = router.clone();
-                    connections.spawn(connection(stream, peer.ip(), router, timeouts, ending.clone()));
+                    let (router, ending) = (router.clone(), ending.clone());
+                    let Some(acceptor) = acceptor.clone() else {
+                        connections.spawn(connection(stream, peer.ip(), router, timeouts, ending));
+                        continue;
+                    };
+                    connections.spawn(encrypted(
+                        acceptor, stream, peer.ip(), router, timeouts, ending,
+                    ));
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
@@ -91,6 +102,26 @@ pub async fn serve_with(
     }
     connections.shutdown().await;
     Ok(())
+}
+
+/// A connection to a listener with TLS. One that has not begun TLS at shutdown is closed at once.
+async fn encrypted(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    peer: IpAddr,
+    router: Router,
+    timeouts: Timeouts,
+    ending: CancellationToken,
+) {
+    let opening = tls::open(&acceptor, stream, timeouts.head);
+    match ending.run_until_cancelled(opening).await.flatten() {
+        Some(Opening::Tls(stream)) => connection(stream, peer, router, timeouts, ending).await,
+        Some(Opening::Plain(stream)) => {
+            let router = tls::refusing_router();
+            connection(stream, peer, router, timeouts, ending).await;
+        }
+        None => {}
+    }
 }
 
 fn is_of_one_connection(error: &io::Error) -> bool {

@@ -19,6 +19,7 @@ async fn serve_for(server: &Server, timeouts: Timeouts) -> String {
         listener,
         router,
         timeouts,
+        None,
         server.ending.clone(),
     ));
     address

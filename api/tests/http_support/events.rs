@@ -33,8 +33,12 @@ impl Events {
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }
-        let response = request.send().await.unwrap();
-        assert_eq!(response.status().as_u16(), 200, "{path}");
+        Self::of(request.send().await.unwrap())
+    }
+
+    /// Reads an answer.
+    pub(crate) fn of(response: Response) -> Self {
+        assert_eq!(response.status().as_u16(), 200, "{}", response.url());
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Self {
             response,

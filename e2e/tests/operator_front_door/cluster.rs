@@ -27,6 +27,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Everything that runs.
 pub(crate) struct Cluster {
     operator: Option<Running>,
+    /// More arguments of the operator.
+    arguments: Vec<String>,
     /// The api.
     pub(crate) gateway: Client,
     /// The operator's way to the api.
@@ -77,9 +79,19 @@ declared!(Database, Ontology, Branch);
 
 impl Cluster {
     pub(crate) async fn start(plane: ControlPlane) -> anyhow::Result<Self> {
-        let spice = Embedded::start(embedded::Options::default()).await?;
+        Self::start_with(plane, embedded::Options::default(), Vec::new()).await
+    }
+
+    /// With options of the api, and more arguments of the operator.
+    pub(crate) async fn start_with(
+        plane: ControlPlane,
+        options: embedded::Options,
+        arguments: Vec<String>,
+    ) -> anyhow::Result<Self> {
+        let spice = Embedded::start(options).await?;
         let mut cluster = Self {
             operator: None,
+            arguments,
             gateway: spice.gateway()?,
             client: plane.client().await?,
             plane,
@@ -124,6 +136,7 @@ impl Cluster {
             ])
             .arg("--kubeconfig")
             .arg(self.plane.kubeconfig())
+            .args(&self.arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

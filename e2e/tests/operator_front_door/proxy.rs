@@ -1,5 +1,6 @@
 //! The way from the operator to the api. A test can cut it.
 
+use anyhow::Context;
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
@@ -15,9 +16,10 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Listens in front of `target`, for example `http://127.0.0.1:8002`.
     pub(crate) async fn start(target: &str) -> anyhow::Result<Self> {
-        let target = target.trim_start_matches("http://").to_owned();
+        let (scheme, target) = target.split_once("://").context("not a URL")?;
+        let target = target.to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}", listener.local_addr()?);
+        let url = format!("{scheme}://{}", listener.local_addr()?);
         let (open, is_open) = watch::channel(true);
         tokio::spawn(async move {
             while let Ok((caller, _)) = listener.accept().await {

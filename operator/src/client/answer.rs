@@ -98,6 +98,9 @@ pub fn failure(error: &Error) -> ApiError {
                 message: error.to_string(),
             }
         }
+        Error::Insecure { .. } => ApiError::Transient {
+            message: error.to_string(),
+        },
         _ => {
             tracing::debug!(%error, "no answer from the api");
             ApiError::Transient {

@@ -22,7 +22,7 @@ use super::target::Line;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// For sending the head of a request, from its first byte; for the first request, from the
-    /// start.
+    /// start. With TLS also for the handshake before it.
     pub head: Duration,
     /// For starting the next request.
     pub idle: Duration,

@@ -1,4 +1,4 @@
-//! The certificates of one control plane, with a new authority each time.
+//! Certificates for tests, with a new authority each time.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rcgen::{
@@ -7,19 +7,22 @@ use rcgen::{
 };
 
 /// The signing authority.
-pub(super) struct Authority {
+pub struct Authority {
     certificate: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
 /// A certificate and its private key, as PEM.
-pub(super) struct Certificate {
-    pub(super) certificate: String,
-    pub(super) key: String,
+pub struct Certificate {
+    /// The certificate.
+    pub certificate: String,
+    /// Its key.
+    pub key: String,
 }
 
 impl Authority {
-    pub(super) fn new() -> anyhow::Result<Self> {
+    /// A new one.
+    pub fn new() -> anyhow::Result<Self> {
         let key = KeyPair::generate()?;
         let mut parameters = CertificateParams::new(Vec::new())?;
         parameters
@@ -37,12 +40,13 @@ impl Authority {
         })
     }
 
-    pub(super) fn certificate(&self) -> String {
+    /// Its own certificate, as PEM.
+    pub fn certificate(&self) -> String {
         self.certificate.clone()
     }
 
     /// A certificate for a server with these names, or for a client with this name and group.
-    pub(super) fn issue(
+    pub fn issue(
         &self,
         name: &str,
         group: Option<&str>,
@@ -71,13 +75,13 @@ impl Authority {
 }
 
 /// A key for signing service account tokens: private and public, as PEM.
-pub(super) fn signing_key() -> anyhow::Result<(String, String)> {
+pub(crate) fn signing_key() -> anyhow::Result<(String, String)> {
     let key = KeyPair::generate()?;
     Ok((key.serialize_pem(), key.public_key_pem()))
 }
 
 /// A kubeconfig, as JSON, which is YAML.
-pub(super) fn kubeconfig(server: &str, authority: &str, user: &Certificate) -> String {
+pub(crate) fn kubeconfig(server: &str, authority: &str, user: &Certificate) -> String {
     serde_json::json!({
         "apiVersion": "v1",
         "kind": "Config",
