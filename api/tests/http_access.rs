@@ -1,17 +1,18 @@
-//! Which callers may make which calls: tokens, roles and databases, over HTTP, web sockets and streams of events, at
-//! gateway and oms.
+//! Which callers may make which calls: tokens, roles and databases, over HTTP, web sockets and streams
+//! of events, at gateway, oms and funnel. Funnel has no calls about databases or commands yet, and no
+//! streams.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod http_support;
+#[path = "http_access/streams.rs"]
+mod streams;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 
-use futures::StreamExt;
 use http_support::{
     Answer, Server,
     documented::{Documented, documented},
-    events::Events,
     outcomes::record,
 };
 use serde_json::{Value, json};
@@ -23,13 +24,7 @@ use spice_core::{
     access::{Principal, Role, TokenDigest},
     port::registry::Outcome,
 };
-use tokio::time::timeout;
-use tokio_tungstenite::{
-    connect_async,
-    tungstenite::{Error, Message, client::IntoClientRequest},
-};
 
-const PATIENCE: Duration = Duration::from_secs(30);
 /// The database of the principals of the test, one that they do not see, and one that is not there.
 const OWN: &str = "shop";
 const FOREIGN: &str = "demo";
@@ -341,123 +336,6 @@ async fn a_database_is_created_only_where_the_caller_sees_it() {
                 created.text
             );
         }
-    }
-}
-
-/// Connects a web socket with a token; the status of a refusal.
-async fn connect(server: &Server, path: &str, token: &str) -> Result<Socket, (u16, String)> {
-    let url = format!("{}{path}", server.gateway.replacen("http", "ws", 1));
-    let mut request = url.into_client_request().unwrap();
-    let value = format!("Bearer {token}").parse().unwrap();
-    request.headers_mut().insert("authorization", value);
-    match connect_async(request).await {
-        Ok((socket, _)) => Ok(socket),
-        Err(Error::Http(response)) => {
-            let body = response.body().clone().unwrap_or_default();
-            Err((response.status().as_u16(), String::from_utf8(body).unwrap()))
-        }
-        Err(other) => panic!("{other}"),
-    }
-}
-
-type Socket =
-    tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
-
-#[tokio::test]
-async fn a_command_of_a_foreign_database_is_like_none() {
-    let mut guarded = Guarded::start().await;
-    let unknown = "11111111-2222-4333-8444-555555555555";
-    let foreign = guarded.foreign_command.clone();
-    for path in [
-        "/commands/{}/status",
-        "/commands/{}/events",
-        "oms:/commands/{}/status",
-    ] {
-        if path.ends_with("status") {
-            let own = path.replace("{}", &foreign);
-            guarded.get_as("root", &own).await.expect(200);
-        }
-        for role in Role::ALL {
-            let path_of = |command: &str| path.replace("{}", command);
-            let hidden = guarded
-                .get_as(role.as_str(), &path_of(&foreign))
-                .await
-                .expect(404);
-            let none = guarded
-                .get_as(role.as_str(), &path_of(unknown))
-                .await
-                .expect(404);
-            assert_eq!(hidden.text.replace(&foreign, unknown), none.text);
-        }
-    }
-    for role in Role::ALL {
-        let mut refusals = Vec::new();
-        for command in [foreign.as_str(), unknown] {
-            let path = format!("/ws/commands/{command}");
-            let refused = connect(&guarded.server, &path, role.as_str())
-                .await
-                .unwrap_err();
-            refusals.push((refused.0, refused.1.replace(&foreign, unknown)));
-        }
-        assert_eq!(refusals[0].0, 404);
-        assert_eq!(refusals[0], refusals[1]);
-    }
-    let path = format!("/ws/commands/{foreign}");
-    let refused = connect(&guarded.server, &path, "wrong").await.unwrap_err();
-    assert_eq!(refused.0, 401);
-    assert!(connect(&guarded.server, &path, "root").await.is_ok());
-}
-
-#[tokio::test]
-async fn a_principal_that_is_removed_loses_its_streams_at_once() {
-    let mut guarded = Guarded::start().await;
-    guarded.server.token = Some("editor".to_owned());
-    let customer = json!({"data": {"customer_id": "c1"}});
-    let path = format!("/databases/{OWN}/instances/Customer/create");
-    let created = guarded.server.post(&path, customer).await.expect(202).body;
-    let command = created["command_id"].as_str().unwrap().to_owned();
-    let (watch, follow) = (
-        format!("/databases/{OWN}/events?from=0"),
-        format!("/commands/{command}/events"),
-    );
-    for how in ["removed", "other databases"] {
-        guarded.access.replace(credentials());
-        let mut feed = Events::open(&guarded.server, &watch, None).await;
-        feed.next().await.unwrap();
-        let mut statuses = Events::open(&guarded.server, &follow, None).await;
-        statuses.next().await.unwrap();
-        let socket = format!("/ws/commands/{command}");
-        let mut socket = connect(&guarded.server, &socket, "editor").await.unwrap();
-        timeout(PATIENCE, socket.next())
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap();
-        guarded.server.token = Some("root".to_owned());
-        let mut kept = Events::open(&guarded.server, &watch, None).await;
-        guarded.server.token = Some("editor".to_owned());
-
-        let mut left = credentials();
-        left.retain(|it| it.principal.name.as_str() != "editor");
-        if how != "removed" {
-            left.push(credential("editor", Role::Editor, &["elsewhere"]));
-        }
-        guarded.access.replace(left);
-        let ended = timeout(PATIENCE, async {
-            assert_eq!(statuses.next().await, None, "{how}");
-            while feed.next().await.is_some() {}
-        });
-        ended.await.unwrap();
-        let goodbye = loop {
-            let heard = timeout(PATIENCE, socket.next()).await.unwrap();
-            if let Message::Close(frame) = heard.unwrap().unwrap() {
-                break frame.unwrap();
-            }
-        };
-        assert_eq!(u16::from(goodbye.code), 1008, "{how}");
-        kept.next().await.unwrap();
-        let status = guarded.server.get(&watch).await.status;
-        assert_eq!(status, if how == "removed" { 401 } else { 403 });
     }
 }
 

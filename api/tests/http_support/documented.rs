@@ -103,11 +103,12 @@ fn filled(path: &str, operation: &Value) -> String {
     filled
 }
 
-/// Every call of gateway and oms.
+/// Every call of every service.
 pub(crate) async fn documented(server: &Server) -> Vec<Documented> {
     let mut calls = Vec::new();
-    for (service, url) in [("", "//openapi.json"), ("oms:", "oms://openapi.json")] {
-        let document = server.get(url).await.expect(200).body;
+    for service in ["", "oms:", "funnel:"] {
+        let url = format!("{service}//openapi.json");
+        let document = server.get(&url).await.expect(200).body;
         for (path, methods) in document["paths"].as_object().unwrap() {
             for (method, operation) in methods.as_object().unwrap() {
                 calls.push(Documented::new(service, method, path, operation));

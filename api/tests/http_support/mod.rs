@@ -1,4 +1,4 @@
-//! The two services on free ports, over the real embedded components in memory.
+//! The services on free ports, over the real embedded components in memory.
 #![allow(dead_code, clippy::unwrap_used)]
 
 pub(crate) mod documented;
@@ -49,14 +49,15 @@ use self::hooks::{Looks, Watch};
 pub(crate) struct Server {
     pub(crate) gateway: String,
     pub(crate) oms: String,
+    pub(crate) funnel: String,
     pub(crate) ports: Ports,
     pub(crate) api: Arc<Api>,
     pub(crate) workers: Option<Workers>,
     pub(crate) ending: CancellationToken,
     pub(crate) tasks: Vec<JoinHandle<std::io::Result<()>>>,
     engine: Engine,
-    /// Gateway and oms of the nodes that take turns; when there are none, one node answers all.
-    nodes: Vec<[String; 2]>,
+    /// The services of the nodes that take turns; when there are none, one node answers all.
+    nodes: Vec<[String; 3]>,
     /// How many requests were sent.
     sent: AtomicUsize,
     client: Client,
@@ -226,10 +227,11 @@ impl Server {
         let api = Api::new(engine.clone(), settings, Vec::new());
         let ending = CancellationToken::new();
         let mut tasks = Vec::new();
-        let [gateway, oms] = listen(&api, &ending, &mut tasks).await;
+        let [gateway, oms, funnel] = listen(&api, &ending, &mut tasks).await;
         let mut server = Self {
             gateway,
             oms,
+            funnel,
             ports,
             api,
             workers: None,
@@ -257,13 +259,14 @@ impl Server {
     pub(crate) fn request(&self, method: &str, url: &str) -> RequestBuilder {
         let turn = self.sent.fetch_add(1, Ordering::Relaxed);
         let node = self.nodes.get(turn % self.nodes.len().max(1));
-        let (gateway, oms) = match node {
-            Some([gateway, oms]) => (gateway, oms),
-            None => (&self.gateway, &self.oms),
+        let [gateway, oms, funnel] = match node {
+            Some(urls) => urls.each_ref(),
+            None => [&self.gateway, &self.oms, &self.funnel],
         };
-        let (service, path) = match url.strip_prefix("oms:") {
-            Some(path) => (oms, path),
-            None => (gateway, url),
+        let (service, path) = match url.split_once(':') {
+            Some(("oms", path)) => (oms, path),
+            Some(("funnel", path)) => (funnel, path),
+            _ => (gateway, url),
         };
         let method: Method = method.parse().unwrap();
         let path = if path.starts_with("//") {
@@ -292,7 +295,7 @@ impl Server {
         }
     }
 
-    /// `path` is below `/api/v1` of the gateway; `oms:/…` of oms; `//x` is `/x`.
+    /// `path` is below `/api/v1` of the gateway; `oms:/…` of oms, `funnel:/…` of funnel; `//x` is `/x`.
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(self.request("GET", path)).await
     }
@@ -349,9 +352,10 @@ async fn listen(
     api: &Arc<Api>,
     ending: &CancellationToken,
     tasks: &mut Vec<JoinHandle<std::io::Result<()>>>,
-) -> [String; 2] {
-    let mut urls = [String::new(), String::new()];
-    let routers = [Surface::Gateway, Surface::Oms].map(|it| router(Arc::clone(api), it));
+) -> [String; 3] {
+    let mut urls = [const { String::new() }; 3];
+    let services = [Surface::Gateway, Surface::Oms, Surface::Funnel];
+    let routers = services.map(|service| router(Arc::clone(api), service));
     for (url, router) in urls.iter_mut().zip(routers) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         *url = format!("http://{}", listener.local_addr().unwrap());
