@@ -2,7 +2,7 @@
 //! of events, at gateway, oms and funnel. Funnel has no calls about databases or commands yet, and no
 //! streams.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod http_support;
 #[path = "http_access/streams.rs"]

@@ -1,7 +1,7 @@
 //! The services over TLS: requests, web sockets and streams of events; clients that do not speak it,
 //! and clients that say nothing.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod http_support;
 

@@ -36,7 +36,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run all roles in one process on one data directory.
-    Dev(dev::Options),
+    Dev(Box<dev::Options>),
     /// Show the main steps on real data: declare, load, branch, query.
     Demo(demo::Options),
     /// Import a CSV or NDJSON file as instances.
@@ -118,7 +118,7 @@ impl Command {
         file: &ConfigFile,
     ) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Dev(options) => dev::run(options).await,
+            Self::Dev(options) => dev::run(*options).await,
             Self::Demo(options) => demo::run(options).await,
             Self::Import(options) => import::run(*options).await,
             Self::Apply(options) => apply::run(options).await,

@@ -1,6 +1,6 @@
 //! The command line as people and programs use it: the real binary against a real server, observed
 //! through its output, its standard error and its exit code.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "cli/access.rs"]
 mod access;

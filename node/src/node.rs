@@ -57,12 +57,11 @@ impl Node {
         api.callers.check(listen)?;
         let states = Arc::new(FileStates::default());
         let access = api.callers.open(&states, ending).await?;
-        let tls = match &api.tls {
-            Some(settings) => settings.open(&states, ending).await?,
-            None => {
-                api.callers.warn_of_clear_text(listen);
-                Tls::default()
-            }
+        let tls = if let Some(settings) = &api.tls {
+            settings.open(&states, ending).await?
+        } else {
+            api.callers.warn_of_clear_text(listen);
+            Tls::default()
         };
         let listeners = Listeners::bind(listen).await?;
         let stores = Stores::open(addresses, Access::Own).await?;

@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path, process::Stdio, time::Duration};
 
+use reqwest::tls;
 use spice_e2e::{
     certificates::Authority,
     embedded::{Embedded, Options, spice},
@@ -206,6 +207,16 @@ async fn a_wrong_certificate_changes_nothing_and_is_reported() {
     files.certify(&HOSTS);
     wait_for("it is right again", async || reports(&valid).await).await;
     files.run(&line).await.ok();
+
+    // Both versions of TLS are spoken.
+    let authority = fs::read(folder.path().join("ca.crt")).unwrap();
+    let authority = reqwest::Certificate::from_pem(&authority).unwrap();
+    for version in [tls::Version::TLS_1_2, tls::Version::TLS_1_3] {
+        let builder = spice_client::http_builder().tls_certs_only([authority.clone()]);
+        let client = builder.tls_version_min(version).tls_version_max(version);
+        let health = client.build().unwrap().get(format!("{url}/health"));
+        assert_eq!(health.send().await.unwrap().status(), 200);
+    }
 
     // To a server without TLS.
     let secure = metrics.replace("http", "https");
