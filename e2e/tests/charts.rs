@@ -191,6 +191,54 @@ async fn the_server_gets_digests_and_each_client_its_own_token() {
     assert!(objects.iter().all(|it| it["kind"] != "Secret"));
 }
 
+/// The paths where the first container of a pod mounts a Secret, with its keys.
+fn secrets(pod: &Value) -> BTreeSet<(String, String)> {
+    let mounts = pod["containers"][0]["volumeMounts"].as_array().unwrap();
+    let volumes = pod["volumes"].as_array().into_iter().flatten();
+    let of = |volume: &Value| {
+        let mount = mounts.iter().find(|it| it["name"] == volume["name"]);
+        let path = mount.unwrap()["mountPath"].as_str().unwrap().to_owned();
+        let items = volume["secret"]["items"].as_array().into_iter().flatten();
+        let keys: Vec<&str> = items.map(|it| it["key"].as_str().unwrap()).collect();
+        keys.into_iter()
+            .map(move |key| (path.clone(), key.to_owned()))
+            .collect::<Vec<_>>()
+    };
+    volumes.flat_map(of).collect()
+}
+
+#[tokio::test]
+async fn with_a_certificate_the_api_and_its_clients_use_tls() {
+    let name = "with_a_certificate_the_api_and_its_clients_use_tls";
+    let Some(binaries) = Binaries::find_or_skip(name).await.unwrap() else {
+        return;
+    };
+    let ca = "--ca-file=/etc/spice-ca/ca.crt";
+    for (values, authority) in [
+        (vec!["tls.secretName=cert"], true),
+        (vec!["tls.secretName=cert", "tls.caKey="], false),
+    ] {
+        let objects = render(&binaries, &values).await.unwrap();
+        for (name, pod) in pods(&objects) {
+            let arguments = pod["containers"][0]["args"].as_array().unwrap();
+            let has = |argument: &str| arguments.iter().any(|it| it == argument);
+            let mounted = secrets(pod);
+            let mounts = |path: &str, key: &str| mounted.contains(&(path.into(), key.into()));
+            if name == "spice" {
+                assert!(has("--tls-cert=/etc/spice-tls/tls.crt"));
+                assert!(has("--tls-key=/etc/spice-tls/tls.key"));
+                assert!(has("--metrics-plain"), "the probes use no TLS");
+                assert!(mounts("/etc/spice-tls", "tls.crt") && mounts("/etc/spice-tls", "tls.key"));
+            } else {
+                assert!(has("--server=https://spice.data.svc:8002"), "{name}");
+                assert_eq!(has(ca), authority, "{name}");
+                assert_eq!(mounts("/etc/spice-ca", "ca.crt"), authority, "{name}");
+                assert!(!mounted.iter().any(|(_, key)| key == "tls.key"), "{name}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn everything_is_denied_that_no_policy_allows() {
     let name = "everything_is_denied_that_no_policy_allows";

@@ -42,7 +42,19 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
 {{- define "spice.url" -}}
-http://{{ include "spice.fullname" . }}.{{ .Release.Namespace }}.svc:8002
+http{{ if .Values.tls.secretName }}s{{ end }}://{{ include "spice.fullname" . }}.{{ .Release.Namespace }}.svc:8002
+{{- end -}}
+
+{{/* The authority that the clients of the api trust, as an argument and as a mount. */}}
+{{- define "spice.trusts" -}}
+{{- with .Values.tls -}}{{- if and .secretName .caKey -}}yes{{- end -}}{{- end -}}
+{{- end -}}
+
+{{- define "spice.authority" -}}
+name: authority
+secret:
+  secretName: {{ .Values.tls.secretName }}
+  items: [{key: {{ .Values.tls.caKey }}, path: ca.crt}]
 {{- end -}}
 
 {{/* The security of every pod and of its container. */}}
