@@ -2,7 +2,7 @@
 
 mod classes;
 pub(crate) mod keep;
-mod rehearsal;
+pub(crate) mod rehearsal;
 
 use std::{collections::BTreeMap, io::Read as _, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -72,11 +72,12 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     } else {
         apply(&client, documents, Duration::from_secs(options.wait)).await
     };
-    show(&report, &options)?;
+    show(&report, options.output.output, options.dry_run)?;
     Ok(exit_code(&report))
 }
 
-fn read(files: &[PathBuf]) -> anyhow::Result<Vec<Declared>> {
+/// Reads the files. If there is any problem in one, nothing is applied.
+pub(crate) fn read(files: &[PathBuf]) -> anyhow::Result<Vec<Declared>> {
     let mut sources = Vec::new();
     for file in files {
         if file.as_os_str() != "-" {
@@ -136,16 +137,23 @@ async fn apply(client: &ApiClient, documents: Vec<Declared>, wait: Duration) -> 
     report
 }
 
-fn show(report: &ApplyReport, options: &Options) -> anyhow::Result<()> {
-    if options.output.output != Format::Table {
+pub(crate) fn show(report: &ApplyReport, format: Format, dry_run: bool) -> anyhow::Result<()> {
+    if format != Format::Table {
         let each = report.entries.iter().map(|entry| {
             let (outcome, message) = describe_change(&entry.applied);
-            json!({"kind": entry.kind, "name": entry.name, "source": entry.source,
-                "outcome": outcome, "message": message, "dry_run": options.dry_run})
+            let mut said = json!({"kind": entry.kind, "name": entry.name, "source": entry.source,
+                "outcome": outcome, "message": message, "dry_run": dry_run});
+            if let Applied::Failed {
+                plan: Some(plan), ..
+            } = &entry.applied
+            {
+                said["plan"] = json!(plan);
+            }
+            said
         });
-        return output::document(options.output.output, &each.collect::<Vec<_>>());
+        return output::document(format, &each.collect::<Vec<_>>());
     }
-    let rehearsed = if options.dry_run { " (dry run)" } else { "" };
+    let rehearsed = if dry_run { " (dry run)" } else { "" };
     for entry in &report.entries {
         let (outcome, message) = describe_change(&entry.applied);
         let resource = format!("{}/{}", entry.kind.to_lowercase(), entry.name);
@@ -203,7 +211,7 @@ fn any(report: &ApplyReport, is: fn(&Applied) -> bool) -> bool {
     report.entries.iter().any(|entry| is(&entry.applied))
 }
 
-fn exit_code(report: &ApplyReport) -> ExitCode {
+pub(crate) fn exit_code(report: &ApplyReport) -> ExitCode {
     if any(report, |it| matches!(it, Applied::Failed { .. })) {
         ExitCode::from(REFUSED)
     } else if any(report, |it| matches!(it, Applied::Waiting(_))) {

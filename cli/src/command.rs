@@ -6,8 +6,8 @@ use clap::{ArgMatches, CommandFactory, Parser, Subcommand, builder::FalseyValueP
 
 use crate::{
     apply, audit, branch, completion, config, dead_letters, demo, describe, dev, diff, export, get,
-    history, import, log, merge, operator, query, rebase, replay, rollback, settings::ConfigFile,
-    token, verify, watch,
+    history, import, kubectl, log, merge, operator, query, rebase, replay, rollback,
+    settings::ConfigFile, token, verify, watch,
 };
 
 /// SPICE Harvester: a knowledge graph on an append-only log.
@@ -73,6 +73,9 @@ pub(crate) enum Command {
     Token(token::Token),
     /// Print the completion script for a shell.
     Completion(completion::Options),
+    /// Look after the resources of a Kubernetes cluster (also as `kubectl spice`).
+    #[command(subcommand)]
+    Kubectl(kubectl::Kubectl),
     /// Run the Kubernetes operator.
     Operator(operator::Options),
     /// Read a log from its directory.
@@ -136,6 +139,7 @@ impl Command {
             Self::Config(options) => config::run(&options, matches, file, Cli::command()),
             Self::Token(command) => token::run(command),
             Self::Completion(options) => Ok(completion::run(options, Cli::command())),
+            Self::Kubectl(command) => kubectl::run(command).await,
             Self::Operator(options) => operator::run(options).await,
             Self::Log(command) => log::run(command).await,
             Self::Audit(command) => audit::run(command).await,

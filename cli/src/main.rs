@@ -17,6 +17,7 @@ mod filter;
 mod get;
 mod history;
 mod import;
+mod kubectl;
 mod log;
 mod merge;
 mod merged;
@@ -55,7 +56,7 @@ fn main() -> ExitCode {
 /// Reads the command line, and runs the command on a runtime with telemetry. Exits if the command
 /// line asks for help or is invalid.
 fn start() -> anyhow::Result<ExitCode> {
-    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let arguments: Vec<OsString> = kubectl::expand_plugin(std::env::args_os().collect());
     let file = ConfigFile::find(&arguments)?;
     let matches = file.apply(Cli::command())?.get_matches_from(arguments);
     let cli = Cli::from_arg_matches(&matches)?;

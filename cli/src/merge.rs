@@ -32,6 +32,17 @@ pub(crate) struct Options {
     of: OfDatabase,
 }
 
+impl Options {
+    pub(crate) fn new(branch: String, into: String, conflicts: Conflicts, of: OfDatabase) -> Self {
+        Self {
+            branch,
+            into,
+            conflicts,
+            of,
+        }
+    }
+}
+
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let place = options.of.on_branch(&options.branch);
     Session::run(&place, async |session| merge(session, &options).await).await

@@ -1,13 +1,13 @@
 //! `spice operator`: runs the Kubernetes operator as a process.
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use spice_operator::{LeaseConfig, OperatorConfig};
 
 use crate::{
+    kubectl::cluster::ClusterConfig,
     settings::{OperatorSettings, Server},
     signals::end_on_signal,
 };
@@ -18,22 +18,12 @@ pub(crate) struct Options {
     server: Server,
     #[command(flatten)]
     settings: OperatorSettings,
-    /// The kubeconfig file; by default the usual locations.
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
+    #[command(flatten)]
+    cluster: ClusterConfig,
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let config = match &options.kubeconfig {
-        Some(path) => {
-            let file = Kubeconfig::read_from(path)
-                .with_context(|| format!("cannot read {}", path.display()))?;
-            kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?
-        }
-        None => kube::Config::infer()
-            .await
-            .context("no Kubernetes cluster is configured")?,
-    };
+    let config = options.cluster.read().await?;
     let client = kube::Client::try_from(config)?;
     let config = OperatorConfig {
         credentials: options.server.credentials(),

@@ -109,6 +109,11 @@ impl ControlPlane {
         self.tool("helm", arguments).await
     }
 
+    /// The path of a program of the control plane, such as `kubectl`.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.binaries.path(name)
+    }
+
     async fn tool(&self, name: &str, arguments: &[&str]) -> anyhow::Result<String> {
         let mut command = self.binaries.tool(name, &self.kubeconfig());
         command.args(arguments).env("HOME", self.directory.path());

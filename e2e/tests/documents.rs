@@ -11,6 +11,7 @@ mod session;
 use std::path::PathBuf;
 
 use anyhow::Context;
+use spice_e2e::control_plane::{ControlPlane, Options};
 
 use self::{page::read, session::Session};
 
@@ -50,10 +51,43 @@ async fn the_readme_commands_work() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The tutorial of schema changes, on a real API server with the operator as a process.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tutorial_of_schema_changes_works() -> anyhow::Result<()> {
+    let name = "the_tutorial_of_schema_changes_works";
+    let options = Options {
+        controller_manager: true,
+    };
+    let Some(plane) = ControlPlane::start_or_skip(name, options).await? else {
+        return Ok(());
+    };
+    let definitions = spice_e2e::workspace().join("manifests/crds");
+    let definitions = definitions.display().to_string();
+    let apply = ["apply", "--server-side", "-f", &definitions];
+    plane.kubectl(&apply).await?;
+    let established = "--for=condition=Established";
+    plane
+        .kubectl(&["wait", established, "crd", "--all"])
+        .await?;
+    let mut session = Session::start().await?;
+    let kubectl = plane.program("kubectl");
+    session.reach_cluster(&kubectl, &plane.kubeconfig()).await?;
+    let server = "```sh server\nspice dev --data-dir ./data\n```";
+    for step in read(server) {
+        session.run(&step).await?;
+    }
+    session.run_beside("spice operator --resync-seconds 2")?;
+    let page = spice_e2e::workspace().join("docs/kubernetes/safe-schema-changes.md");
+    follow(&mut session, &page).await
+}
+
 async fn run(path: &std::path::Path) -> anyhow::Result<()> {
+    follow(&mut Session::start().await?, path).await
+}
+
+async fn follow(session: &mut Session, path: &std::path::Path) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{} cannot be read", path.display()))?;
-    let mut session = Session::start().await?;
     for step in read(&text) {
         session
             .run(&step)

@@ -10,6 +10,8 @@ mod changes;
 mod cluster;
 #[path = "operator_front_door/ownership.rs"]
 mod ownership;
+#[path = "operator_front_door/plugin.rs"]
+mod plugin;
 #[path = "operator_front_door/proxy.rs"]
 mod proxy;
 #[path = "operator_front_door/refusals.rs"]

@@ -1,9 +1,9 @@
-//! Applies declarations without Kubernetes: the same steps as the operator's, over YAML files.
-//! Nothing is claimed: the next person who applies owns as much.
+//! Applies declarations from YAML files with the same steps as the operator. A person claims
+//! nothing: the next person who applies owns as much.
 
 use std::{collections::BTreeMap, time::Duration};
 
-use spice_crds::{Condition, ConditionStatus, ResourceStatus};
+use spice_crds::{Condition, ConditionStatus, Database, Plan, ResourceStatus};
 use tokio::time::Instant;
 
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     kind::Kind,
     observe::Next,
     reconcile::reconcile,
+    surroundings::refer,
 };
 
 /// The longest time for one declaration.
@@ -62,6 +63,8 @@ pub enum Applied {
         reason: String,
         /// The reason as a sentence.
         message: String,
+        /// The change that must be approved, if that is the reason.
+        plan: Option<Box<Plan>>,
     },
 }
 
@@ -102,9 +105,27 @@ impl ApplyReport {
     }
 }
 
+/// In whose name declarations are applied.
+#[derive(Debug, Clone, Default)]
+pub struct Declarer {
+    /// The id of the cluster whose objects the declarations are; none: they are a person's.
+    pub cluster: Option<String>,
+    /// The cluster's Database objects.
+    pub databases: Vec<Database>,
+}
+
+/// Applies `documents` in a person's name, like [`apply_documents_of`].
+pub async fn apply_documents<A: Api>(api: &A, documents: Vec<Declared>) -> ApplyReport {
+    apply_documents_of(api, documents, &Declarer::default()).await
+}
+
 /// Applies `documents` in the order of their dependencies. What waits for another declaration is
 /// tried again after it. A second run over the same documents writes nothing.
-pub async fn apply_documents<A: Api>(api: &A, documents: Vec<Declared>) -> ApplyReport {
+pub async fn apply_documents_of<A: Api>(
+    api: &A,
+    documents: Vec<Declared>,
+    declarer: &Declarer,
+) -> ApplyReport {
     let databases = databases(&documents);
     let parents = parents(&documents, &databases);
     let mut ranks: BTreeMap<usize, Vec<Declared>> = BTreeMap::new();
@@ -113,25 +134,62 @@ pub async fn apply_documents<A: Api>(api: &A, documents: Vec<Declared>) -> Apply
         ranks.entry(rank).or_default().push(declared);
     }
     let mut report = ApplyReport::default();
+    let around = Around {
+        declarer,
+        databases: &databases,
+    };
     for waiting in ranks.into_values() {
         // A branch starts with what its parent has: the classes of the parent come first.
-        apply_rank(api, waiting, &databases, &mut report).await;
+        apply_rank(api, waiting, around, &mut report).await;
     }
     report
+}
+
+/// What is known besides the declaration that is applied.
+#[derive(Clone, Copy)]
+struct Around<'a> {
+    declarer: &'a Declarer,
+    /// The databases of the other declarations.
+    databases: &'a Databases,
+}
+
+impl Around<'_> {
+    /// The surroundings of an object in a cluster, or of a person's declaration.
+    fn of<K: Kind>(self, resource: &K) -> Surroundings {
+        let cluster = self.declarer.cluster.clone();
+        let database = if cluster.is_some() {
+            let referred = resource.database_ref().and_then(|it| {
+                let place = (Some(&*it.name), Some(resource.database_namespace()));
+                let is = |found: &&Database| {
+                    let meta = &found.metadata;
+                    (meta.name.as_deref(), meta.namespace.as_deref()) == place
+                };
+                self.declarer.databases.iter().find(is)
+            });
+            refer(resource, referred)
+        } else {
+            database_of(resource, self.databases).map_or(Reference::Missing, Reference::Found)
+        };
+        Surroundings {
+            database,
+            cluster,
+            ..Surroundings::default()
+        }
+    }
 }
 
 /// Applies declarations, and again what waits for another one of them.
 async fn apply_rank<A: Api>(
     api: &A,
     mut waiting: Vec<Declared>,
-    databases: &Databases,
+    around: Around<'_>,
     report: &mut ApplyReport,
 ) {
     loop {
         let before = waiting.len();
         let mut held = Vec::new();
         for declared in std::mem::take(&mut waiting) {
-            let applied = apply(api, &declared.resource, databases).await;
+            let applied = apply(api, &declared.resource, around).await;
             let entry = entry(&declared, applied);
             if matches!(entry.applied, Applied::Waiting(_)) {
                 held.push((declared, entry));
@@ -202,19 +260,16 @@ fn rank(resource: &AnyResource, databases: &Databases, parents: &Parents) -> usi
     }
 }
 
-async fn apply<A: Api>(api: &A, resource: &AnyResource, databases: &Databases) -> Applied {
+async fn apply<A: Api>(api: &A, resource: &AnyResource, around: Around<'_>) -> Applied {
     match resource {
-        AnyResource::Database(database) => apply_one(api, &**database, databases).await,
-        AnyResource::Ontology(ontology) => apply_one(api, &**ontology, databases).await,
-        AnyResource::Branch(branch) => apply_one(api, &**branch, databases).await,
+        AnyResource::Database(database) => apply_one(api, &**database, around).await,
+        AnyResource::Ontology(ontology) => apply_one(api, &**ontology, around).await,
+        AnyResource::Branch(branch) => apply_one(api, &**branch, around).await,
     }
 }
 
-async fn apply_one<K: Kind, A: Api>(api: &A, declared: &K, databases: &Databases) -> Applied {
-    let around = Surroundings {
-        database: database_of(declared, databases).map_or(Reference::Missing, Reference::Found),
-        ..Surroundings::default()
-    };
+async fn apply_one<K: Kind, A: Api>(api: &A, declared: &K, around: Around<'_>) -> Applied {
+    let around = around.of(declared);
     let mut resource = declared.clone();
     let deadline = Instant::now() + PATIENCE;
     let mut verb = None;
@@ -271,6 +326,7 @@ fn result(status: &ResourceStatus, verb: Option<Verb>) -> Applied {
         other => Applied::Failed {
             reason: other.to_owned(),
             message,
+            plan: status.plan.clone().map(Box::new),
         },
     }
 }

@@ -31,8 +31,9 @@ mod run;
 mod surroundings;
 mod watch;
 
-pub use apply::{Applied, ApplyReport, apply_documents};
+pub use apply::{Applied, ApplyReport, Declarer, apply_documents, apply_documents_of};
 pub use client::{Api, ApiClient, ApiError};
 pub use declared::{Declared, DeclaredError, Reading, Source, read};
 pub use lease::LeaseConfig;
-pub use run::{OperatorConfig, OperatorError, run};
+pub use ontology::class_of;
+pub use run::{OperatorConfig, OperatorError, cluster_id, run};

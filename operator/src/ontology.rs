@@ -9,6 +9,7 @@ use crate::{
     kind::{Kind, Policies},
 };
 
+pub use definition::class_of;
 pub(crate) use definition::definition;
 
 impl Kind for Ontology {

@@ -241,7 +241,7 @@ async fn run_controllers(
 }
 
 /// The id of the cluster: the uid of a namespace that every cluster has.
-async fn cluster_id(client: &Client) -> Result<String, kube::Error> {
+pub async fn cluster_id(client: &Client) -> Result<String, kube::Error> {
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let namespace = namespaces.get_metadata("kube-system").await?;
     Ok(namespace.metadata.uid.unwrap_or_default())

@@ -81,8 +81,7 @@ async fn namespace_ends<K: Kind>(resource: &K, context: &Context) -> bool {
     }
 }
 
-/// The database that the object refers to. An object that is being deleted may have outlived its
-/// Database: its status has the name.
+/// The database that the object refers to.
 fn resolve<K: Kind>(resource: &K, databases: &Store<Guarded<Database>>) -> Reference {
     let Some(reference) = resource.database_ref() else {
         return Reference::Missing;
@@ -90,7 +89,15 @@ fn resolve<K: Kind>(resource: &K, databases: &Store<Guarded<Database>>) -> Refer
     let namespace = resource.database_namespace();
     let object = ObjectRef::<Guarded<Database>>::new(&reference.name).within(namespace);
     let object = databases.get(&object);
-    let declared = object.as_ref().and_then(|object| object.0.as_ref().ok());
+    refer(
+        resource,
+        object.as_ref().and_then(|object| object.0.as_ref().ok()),
+    )
+}
+
+/// The reference of an object to a Database object, if that exists. An object that is being deleted
+/// may have outlived its Database: its status has the name.
+pub(crate) fn refer<K: Kind>(resource: &K, declared: Option<&Database>) -> Reference {
     let declared = declared.filter(|database| database.instance() == resource.instance());
     let is_deleting = resource.meta().deletion_timestamp.is_some();
     match declared {

@@ -154,9 +154,9 @@ fn log(report: &ApplyReport, reported: &mut Reported) {
             Applied::Waiting(reason) if reported.is_new(format!("{resource} {reason}")) => {
                 tracing::info!(%resource, %reason, "waits");
             }
-            Applied::Failed { reason, message }
-                if reported.is_new(format!("{resource} {} {message}", entry.source)) =>
-            {
+            Applied::Failed {
+                reason, message, ..
+            } if reported.is_new(format!("{resource} {} {message}", entry.source)) => {
                 tracing::warn!(%resource, source = %entry.source, %reason, %message, "not applied");
             }
             // Nothing happened, or it was reported before.

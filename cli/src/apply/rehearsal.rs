@@ -23,7 +23,7 @@ use self::{
 };
 
 /// Passes reads to the api and keeps writes.
-pub(super) struct Rehearsal {
+pub(crate) struct Rehearsal {
     api: ApiClient,
     client: Client,
     /// The databases that received a command.
@@ -31,7 +31,7 @@ pub(super) struct Rehearsal {
 }
 
 impl Rehearsal {
-    pub(super) fn new(api: ApiClient, client: Client) -> Self {
+    pub(crate) fn new(api: ApiClient, client: Client) -> Self {
         let worlds = Mutex::default();
         Self {
             api,

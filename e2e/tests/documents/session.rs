@@ -25,6 +25,8 @@ pub(crate) struct Session {
     /// Assignments for later blocks.
     memory: String,
     servers: Vec<Child>,
+    /// More variables of the environment.
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Session {
@@ -43,7 +45,33 @@ impl Session {
             ],
             memory: String::new(),
             servers: Vec::new(),
+            variables: Vec::new(),
         })
+    }
+
+    /// Puts a cluster within reach: `kubectl` with its plugin on the path, and its kubeconfig.
+    pub(crate) async fn reach_cluster(
+        &mut self,
+        kubectl: &Path,
+        kubeconfig: &Path,
+    ) -> anyhow::Result<()> {
+        let plugin = self.folder.path().join(".bin/kubectl-spice");
+        let folder = plugin.parent().context("no folder")?;
+        std::fs::create_dir(folder)?;
+        std::os::unix::fs::symlink(spice_e2e::embedded::spice().await?, &plugin)?;
+        let tools = kubectl.parent().context("kubectl is in no folder")?;
+        self.path = format!("{}:{}:{}", folder.display(), tools.display(), self.path);
+        let kubeconfig = kubeconfig.display().to_string();
+        self.variables.push(("KUBECONFIG", kubeconfig));
+        Ok(())
+    }
+
+    /// Starts commands beside the servers.
+    pub(crate) fn run_beside(&mut self, commands: &str) -> anyhow::Result<()> {
+        let mut shell = self.shell(&format!("exec {commands}"));
+        shell.stdout(Stdio::null()).stderr(Stdio::null());
+        self.servers.push(shell.kill_on_drop(true).spawn()?);
+        Ok(())
     }
 
     /// Copies a folder into the session's folder.
@@ -136,6 +164,7 @@ impl Session {
             .env("SPICE_OMS_LISTEN", format!("127.0.0.1:{oms}"))
             .env("SPICE_FUNNEL_LISTEN", format!("127.0.0.1:{funnel}"))
             .env("SPICE_SERVER", format!("http://127.0.0.1:{gateway}"))
+            .envs(self.variables.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

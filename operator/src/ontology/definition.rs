@@ -1,4 +1,4 @@
-//! The definition of a class for the api.
+//! The definition of a class for the api, and back.
 
 use spice_crds::{Class, Exact, Fields, Property, Relationship};
 
@@ -123,6 +123,59 @@ fn marked(mut metadata: Fields, deprecated: Option<bool>) -> Option<Fields> {
         metadata.insert("deprecated".to_owned(), deprecated.into());
     }
     some_fields(metadata)
+}
+
+/// The declaration of a class that has this definition. Fields that the api adds are left out.
+pub fn class_of(definition: &Fields) -> Result<Class, serde_json::Error> {
+    let members = |key: &str, names: &[(&str, &str)]| -> Option<Exact> {
+        let list = definition.get(key)?.as_list()?.iter();
+        let declared = list.map(|member| match member.as_object() {
+            Some(fields) => rename(fields, names).into(),
+            None => member.clone(),
+        });
+        Some(Exact::from(declared.collect::<Vec<_>>()))
+    };
+    let mut class = rename(definition, &CLASS);
+    for (key, names) in [
+        ("properties", &PROPERTY[..]),
+        ("relationships", &MEMBER[..]),
+    ] {
+        put(&mut class, key, members(key, names));
+    }
+    // The label of a class that was declared without one.
+    if class.get("label") == class.get("name") {
+        class.shift_remove("label");
+    }
+    serde_json::from_str(&Exact::from(class).to_json()?)
+}
+
+/// Fields of the api that have other names in a declaration.
+const CLASS: [(&str, &str); 2] = [("id", "name"), ("parent_class", "parentClass")];
+const MEMBER: [(&str, &str); 2] = [
+    ("inverse_predicate", "inversePredicate"),
+    ("inverse_label", "inverseLabel"),
+];
+const PROPERTY: [(&str, &str); 3] = [MEMBER[0], MEMBER[1], ("primary_key", "primaryKey")];
+
+/// The fields under the names of a declaration, with the mark of something that should no longer be
+/// used out of the metadata.
+fn rename(fields: &Fields, names: &[(&str, &str)]) -> Fields {
+    let mut renamed = Fields::new();
+    for (key, value) in fields {
+        let name = names.iter().find(|(api, _)| api == key);
+        let name = name.map_or(key.as_str(), |(_, declared)| declared);
+        let metadata = value.as_object().filter(|_| name == "metadata");
+        let mark = metadata.and_then(|it| it.get("deprecated"));
+        let (Some(metadata), Some(mark @ Exact::Bool(_))) = (metadata, mark) else {
+            put(&mut renamed, name, Some(value.clone()));
+            continue;
+        };
+        put(&mut renamed, "deprecated", Some(mark.clone()));
+        let mut rest = metadata.clone();
+        rest.shift_remove("deprecated");
+        put(&mut renamed, name, some_fields(rest));
+    }
+    renamed
 }
 
 #[cfg(test)]

@@ -34,7 +34,21 @@ fn every_field_reaches_the_api() {
             "inverse_predicate": "s", "inverse_label": {"en": "S"}, "integrity": "strict",
             "metadata": {"k": [1], "deprecated": false}}],
         "metadata": {"additional_properties": true, "deprecated": true}});
-    assert_eq!(defined(class), expected);
+    assert_eq!(defined(class.clone()), expected);
+    let back: Fields = serde_json::from_value(expected).unwrap();
+    let back = class_of(&back).unwrap();
+    assert_eq!(back, serde_json::from_value(class).unwrap());
+}
+
+#[test]
+fn fields_of_the_api_are_no_part_of_a_declaration() {
+    let stored = json!({"id": "X", "label": "X", "event_sequence": 3, "properties": [
+        {"name": "a", "type": "string", "primary_key": true, "metadata": {"deprecated": "since 2"}}]});
+    let stored: Fields = serde_json::from_value(stored).unwrap();
+    let expected = json!({"name": "X", "properties": [
+        {"name": "a", "type": "string", "primaryKey": true, "metadata": {"deprecated": "since 2"}}]});
+    let class = class_of(&stored).unwrap();
+    assert_eq!(serde_json::to_value(class).unwrap(), expected);
 }
 
 #[test]
