@@ -314,6 +314,7 @@ tool (
 	k8s.io/kubernetes/cmd/kube-scheduler
 	k8s.io/kubernetes/cmd/kubectl
 	k8s.io/kubernetes/cmd/kubelet
+	spice-harvester/e2e/kubernetes/coredns
 )
 
 replace (

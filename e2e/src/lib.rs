@@ -4,6 +4,7 @@ pub mod binaries;
 pub mod certificates;
 pub mod control_plane;
 pub mod embedded;
+pub mod node;
 pub mod nodes;
 pub mod sim;
 mod skip;
