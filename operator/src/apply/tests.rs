@@ -91,7 +91,8 @@ async fn an_api_failure_is_retried_and_a_refusal_is_reported() {
         report.entries[0].applied,
         Applied::Failed {
             reason: "CommandRejected".into(),
-            message: "forbidden: not yours".into()
+            message: "forbidden: not yours".into(),
+            plan: None,
         }
     );
     let rest = |applied: &Applied| matches!(applied, Applied::Waiting(what) if what == "waits for database demo_db");
