@@ -2,6 +2,8 @@
 //! of the binary in it, or the one that `SPICE_KUBECONFIG` names.
 
 use std::{
+    env,
+    ffi::OsString,
     path::{Path, PathBuf},
     process::Stdio,
     thread,
@@ -9,11 +11,11 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader, Lines},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
+    sync::Mutex,
     time::timeout,
 };
 
@@ -33,12 +35,13 @@ const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A cluster with a node. One that was started here ends when this is dropped, or with this process.
 pub struct Node {
-    binaries: Binaries,
     kubeconfig: PathBuf,
+    /// The folders of `kubectl`, `helm` and `spice`, and the usual ones.
+    search: OsString,
     image: String,
     tools: String,
     // Before its directory.
-    _own: Option<Own>,
+    own: Option<Mutex<Own>>,
     directory: TempDir,
 }
 
@@ -73,12 +76,16 @@ impl Node {
             Some(_) => None,
             None => Some(Own::start(directory.path(), &state).await?),
         };
+        let folder = spice().await?.parent();
+        let folder = folder.context("the binary is in no folder")?;
+        let mut folders = vec![binaries.path(""), folder.to_owned()];
+        folders.extend(env::split_paths(&setting("PATH").unwrap_or_default()));
         Ok(Some(Self {
-            binaries,
+            search: env::join_paths(folders)?,
             kubeconfig: given.unwrap_or_else(|| state.join("admin.kubeconfig")),
             image: image("SPICE_IMAGE", IMAGE),
             tools: image("SPICE_TOOLS_IMAGE", TOOLS),
-            _own: own,
+            own: own.map(Mutex::new),
             directory,
         }))
     }
@@ -94,39 +101,51 @@ impl Node {
         &self.tools
     }
 
-    /// The folder of `kubectl` and `helm`.
-    pub fn tools_directory(&self) -> PathBuf {
-        self.binaries.path("")
-    }
-
-    /// The kubeconfig of the administrator.
-    pub fn kubeconfig(&self) -> &Path {
-        &self.kubeconfig
-    }
-
-    /// Runs `kubectl` and returns what it printed; an error if it failed.
-    pub async fn kubectl(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        run(self.tool("kubectl", arguments)).await
-    }
-
-    /// Runs `helm` and returns what it printed; an error if it failed.
-    pub async fn helm(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        run(self.tool("helm", arguments)).await
-    }
-
-    fn tool(&self, name: &str, arguments: &[&str]) -> Command {
-        let mut command = self.binaries.tool(name, &self.kubeconfig);
-        command
-            .args(arguments)
+    /// A shell that finds `kubectl`, `helm` and `spice`, in the checkout.
+    pub fn shell(&self) -> Command {
+        let mut shell = Command::new("bash");
+        shell
             .current_dir(workspace())
+            .env("PATH", &self.search)
+            .env("KUBECONFIG", &self.kubeconfig)
             .env("HOME", self.directory.path());
-        command
+        shell
     }
 
-    /// `kubectl apply` of a text.
-    pub async fn apply(&self, yaml: &str) -> anyhow::Result<String> {
-        let path = self.file("objects.yaml", yaml)?;
-        self.kubectl(&["apply", "-f", &path]).await
+    /// Runs commands and returns what they printed; an error if one failed.
+    pub async fn run(&self, commands: &str) -> anyhow::Result<String> {
+        let mut shell = self.shell();
+        shell.args(["-euo", "pipefail", "-c", commands]);
+        run(shell).await
+    }
+
+    /// Kills the container of a pod, which starts again; in another cluster than an own one, deletes
+    /// the pod without waiting.
+    pub async fn kill(&self, namespace: &str, pod: &str) -> anyhow::Result<()> {
+        if self.own.is_none() {
+            let delete = "delete --grace-period=0 --force";
+            self.run(&format!("kubectl -n {namespace} {delete} {pod}"))
+                .await?;
+            return Ok(());
+        }
+        let socket = self.directory.path().join("state/containerd.sock");
+        let id = "jsonpath={.status.containerStatuses[0].containerID}";
+        self.run(&format!(
+            "id=$(kubectl -n {namespace} get {pod} -o '{id}')
+            ctr --address {} --namespace k8s.io task kill --signal KILL ${{id#containerd://}}",
+            socket.display()
+        ))
+        .await?;
+        Ok(())
+    }
+
+    /// Kills the API server and starts it again; false if the cluster is not this machine's.
+    pub async fn restart_api_server(&self) -> anyhow::Result<bool> {
+        let Some(own) = &self.own else {
+            return Ok(false);
+        };
+        own.lock().await.restart("apiserver").await?;
+        Ok(true)
     }
 
     /// A file with this content, until the next call with its name.
@@ -136,19 +155,11 @@ impl Node {
         Ok(path.display().to_string())
     }
 
-    /// An object, as the API server has it.
-    pub async fn get(&self, namespace: &str, object: &str) -> anyhow::Result<Value> {
-        let printed = self
-            .kubectl(&["-n", namespace, "get", object, "-o", "json"])
-            .await?;
-        Ok(serde_json::from_str(&printed)?)
-    }
-
     /// Makes the gateway of a Service reachable from here.
     pub async fn forward(&self, namespace: &str, service: &str) -> anyhow::Result<Forward> {
-        let target = format!("service/{service}");
-        let arguments = ["-n", namespace, "port-forward", &target, ":8002"];
-        let mut command = self.tool("kubectl", &arguments);
+        let mut command = self.shell();
+        let forward = format!("exec kubectl -n {namespace} port-forward service/{service} :8002");
+        command.args(["-c", &forward]);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.kill_on_drop(true).spawn()?;
         let output = child.stdout.take().context("no output")?;
@@ -194,6 +205,15 @@ impl Own {
             Ok(Ok(())) => Ok(own),
             _ => bail!("e2e/kubernetes/up: {}", std::fs::read_to_string(errors)?),
         }
+    }
+
+    /// Kills a part of the node and starts it again.
+    async fn restart(&mut self, part: &str) -> anyhow::Result<()> {
+        let input = self.child.stdin.as_mut().context("no input")?;
+        input
+            .write_all(format!("restart {part}\n").as_bytes())
+            .await?;
+        timeout(PATIENCE, self.wait_for("restarted")).await?
     }
 
     /// Reads its output up to this line.

@@ -3,13 +3,7 @@
 use std::{fmt::Write as _, net::TcpListener, os::unix::fs::symlink, path::Path};
 
 use anyhow::{Context, ensure};
-use spice_e2e::{
-    binaries::run,
-    embedded::{setting, spice},
-    node::Node,
-    workspace,
-};
-use tokio::process::Command;
+use spice_e2e::{binaries::run, node::Node, workspace};
 
 use crate::page::{self, Step};
 
@@ -24,15 +18,13 @@ pub(crate) async fn follow(node: &Node, name: &str) -> anyhow::Result<()> {
         symlink(workspace().join(part), checkout.path().join(part))?;
     }
     // One shell for the whole page, so that what it starts in the background ends with it.
-    let mut shell = Command::new("bash");
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let mut shell = node.shell();
     let script = script(node, &steps, outputs.path(), port);
-    shell.arg(node.file("page.sh", &script)?);
-    shell.env("SPICE_SERVER", format!("http://127.0.0.1:{port}"));
     shell
+        .arg(node.file("page.sh", &script)?)
         .current_dir(checkout.path())
-        .env("PATH", search(node).await?);
-    shell.env("KUBECONFIG", node.kubeconfig());
+        .env("SPICE_SERVER", format!("http://127.0.0.1:{port}"));
     let printed = run(shell).await.with_context(|| name.to_owned())?;
     println!("{name}\n{printed}");
     for (index, step) in steps.iter().enumerate() {
@@ -47,15 +39,6 @@ pub(crate) async fn follow(node: &Node, name: &str) -> anyhow::Result<()> {
         );
     }
     Ok(())
-}
-
-/// The `PATH` of the reader.
-async fn search(node: &Node) -> anyhow::Result<String> {
-    let binary = spice().await?.parent();
-    let binary = binary.context("the binary is in no folder")?;
-    let own = std::env::join_paths([node.tools_directory(), binary.to_owned()])?;
-    let usual = setting("PATH").unwrap_or_default();
-    Ok(format!("{}:{usual}", own.to_string_lossy()))
 }
 
 /// The commands with the images of this cluster and a free port of this machine; the output of each
