@@ -8,7 +8,7 @@ use spice_operator::{LeaseConfig, OperatorConfig};
 
 use crate::{
     kubectl::cluster::ClusterConfig,
-    settings::{OperatorSettings, Server},
+    settings::{MetricsListen, OperatorSettings, Server},
     signals::end_on_signal,
 };
 
@@ -18,6 +18,8 @@ pub(crate) struct Options {
     server: Server,
     #[command(flatten)]
     settings: OperatorSettings,
+    #[command(flatten)]
+    metrics: MetricsListen,
     #[command(flatten)]
     cluster: ClusterConfig,
 }
@@ -29,6 +31,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         credentials: options.server.credentials(),
         namespace: options.settings.namespace,
         instance: options.settings.instance,
+        metrics_listen: options.metrics.metrics_listen,
         resync: Duration::from_secs(options.settings.resync_seconds),
         lease: options
             .settings

@@ -22,6 +22,14 @@ pub(crate) use self::{
 };
 use crate::failure::usage;
 
+/// The listener for metrics and health checks.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct MetricsListen {
+    /// One more address for metrics and health checks only, for example in a network of their own.
+    #[arg(long, env = "SPICE_METRICS_LISTEN", value_name = "ADDR")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
+}
+
 /// The listeners, and how long they keep a connection.
 #[allow(clippy::struct_field_names)] // the flags' names
 #[derive(Debug, Clone, Args)]
@@ -50,9 +58,8 @@ pub(crate) struct Listen {
         value_name = "ADDR"
     )]
     pub(crate) funnel_listen: SocketAddr,
-    /// One more address for metrics and health checks only, for example in a network of their own.
-    #[arg(long, env = "SPICE_METRICS_LISTEN", value_name = "ADDR")]
-    pub(crate) metrics_listen: Option<SocketAddr>,
+    #[command(flatten)]
+    metrics: MetricsListen,
     /// Seconds for which an idle connection stays open; must be longer than the timeout of a load
     /// balancer in front of it (often 60).
     #[arg(
@@ -73,7 +80,7 @@ impl Listen {
             (Surface::Oms, self.oms_listen),
             (Surface::Funnel, self.funnel_listen),
         ];
-        let metrics = self.metrics_listen;
+        let metrics = self.metrics.metrics_listen;
         services.extend(metrics.map(|address| (Surface::Metrics, address)));
         services
     }

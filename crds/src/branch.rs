@@ -28,6 +28,9 @@ use crate::{
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Database", type_ = "string", json_path = ".spec.databaseRef.name"),
     printcolumn(name = "Branch", type_ = "string", json_path = ".status.externalId"),
+    printcolumn(name = "Base", type_ = "integer", json_path = ".status.basePosition"),
+    printcolumn(name = "Changes", type_ = "integer", json_path = ".status.changes"),
+    printcolumn(name = "Mergeable", type_ = "boolean", json_path = ".status.mergeable"),
     printcolumn(name = "Position", type_ = "integer", json_path = ".status.position", priority = 1),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")

@@ -35,6 +35,18 @@ pub struct ResourceStatus {
     /// Of an Ontology: the number of classes in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classes: Option<i64>,
+    /// Of a Branch: the position of the parent where it starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_position: Option<i64>,
+    /// Of a Branch: the number of things that a merge into the parent would change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<i64>,
+    /// Of a Branch: the number of conflicts with its parent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflicts: Option<i64>,
+    /// Of a Branch: whether it can be merged into its parent without a conflict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mergeable: Option<bool>,
     /// The change that changePolicy Safe refuses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,

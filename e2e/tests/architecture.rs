@@ -46,7 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("client", &["backoff"]),
     ("import", &["core", "client"]),
-    ("operator", &["backoff", "crds", "client"]),
+    ("operator", &["backoff", "crds", "client", "telemetry"]),
     (
         "cli",
         &[

@@ -108,11 +108,16 @@ async fn busy() -> Embedded {
 async fn a_process_reports_exactly_the_metrics_of_the_table() {
     let server = busy().await;
     let scraped = scrape(&server, "gateway").await;
-    let promised: BTreeMap<&str, &str> =
-        table::ALL.iter().map(|row| (row.name, row.kind)).collect();
+    // The operator is a process of its own: `operator_front_door` compares what it reports.
+    let rows = || {
+        table::ALL
+            .iter()
+            .filter(|row| !row.name.starts_with("spice_operator_"))
+    };
+    let promised: BTreeMap<&str, &str> = rows().map(|row| (row.name, row.kind)).collect();
     let reported: BTreeMap<&str, &str> = scraped.kinds();
     assert_eq!(reported, promised, "reported, and in the table");
-    for row in table::ALL {
+    for row in rows() {
         let of_row: BTreeSet<&str> = row.labels.iter().copied().collect();
         let samples = scraped.samples(row.name);
         assert!(!samples.is_empty(), "{} has no series", row.name);

@@ -19,12 +19,13 @@ mod refusals;
 #[path = "operator_front_door/secure.rs"]
 mod secure;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 use spice_crds::{Branch, Database, Ontology};
 use spice_e2e::control_plane::{ControlPlane, Options};
+use spice_telemetry::table;
 
 use cluster::{Cluster, wait_until};
 
@@ -77,6 +78,11 @@ async fn declarations_are_applied() {
     step(
         "the_operator_does_not_touch_a_suspended_object",
         the_operator_does_not_touch_a_suspended_object(&cluster),
+    )
+    .await;
+    step(
+        "the_operator_reports_its_metrics",
+        the_operator_reports_its_metrics(&cluster),
     )
     .await;
     step(
@@ -176,6 +182,15 @@ async fn declarations_become_ready_and_are_in_the_api(cluster: &Cluster) {
 }
 
 async fn applying_again_changes_nothing(cluster: &Cluster) {
+    // The class that another object declares on the branch is a change of the branch.
+    wait_until("the branch is compared with its parent", async || {
+        let branch: Branch = cluster.get("what-if").await?;
+        let status = branch.status.unwrap_or_default();
+        let compared = (status.changes, status.conflicts, status.mergeable);
+        anyhow::ensure!(compared == (Some(1), Some(0), Some(true)), "{status:?}");
+        Ok(())
+    })
+    .await;
     let before = cluster.versions().await.unwrap();
     let log = cluster.positions().await.unwrap();
     cluster.apply(DEMO).await.unwrap();
@@ -376,6 +391,55 @@ async fn the_operator_does_not_touch_a_suspended_object(cluster: &Cluster) {
     .await;
     // The api shows the correction before the status does.
     let _: Ontology = cluster.wait_ready("client").await.unwrap();
+}
+
+/// The metrics of the table with the prefix of the operator, and an idle operator that rarely asks.
+async fn the_operator_reports_its_metrics(cluster: &Cluster) {
+    let ready = cluster.ask_operator("/readyz").await.unwrap();
+    assert_eq!(ready.status(), 200);
+    let scrape = async || {
+        let answer = cluster.ask_operator("/metrics").await.unwrap();
+        answer.text().await.unwrap()
+    };
+    let text = scrape().await;
+    let reported: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+        .filter(|name| name.starts_with("spice_operator_"))
+        .collect();
+    let promised: BTreeSet<&str> = table::ALL
+        .iter()
+        .map(|row| row.name)
+        .filter(|name| name.starts_with("spice_operator_"))
+        .collect();
+    assert_eq!(reported, promised);
+    assert!(
+        text.contains(
+            "spice_operator_resources{kind=\"Database\",condition=\"Ready\",status=\"True\"}"
+        ),
+        "{text}"
+    );
+    let count = |text: &str, outcome: &str| -> f64 {
+        let label = format!("outcome=\"{outcome}\"}}");
+        let passes = text
+            .lines()
+            .filter(|line| line.starts_with("spice_operator_passes_total{"));
+        let of_outcome = passes.filter(|line| line.contains(&label));
+        of_outcome
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    };
+    // The log has moved a moment ago. After one more pass each, no object costs a request.
+    wait_until("no pass asks the api about its object", async || {
+        let before = scrape().await;
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let later = scrape().await;
+        let more = |outcome: &str| count(&later, outcome) - count(&before, outcome);
+        let (idle, asked) = (more("idle"), more("settled"));
+        anyhow::ensure!(idle > 5.0 && asked == 0.0, "{idle} idle, {asked} asked");
+        Ok(())
+    })
+    .await;
 }
 
 /// An outage of the api costs at most one write of the status of each object.

@@ -43,6 +43,9 @@ impl Kind for Branch {
     fn problems(&self) -> Vec<String> {
         self.spec.problems(self.object_name())
     }
+    fn compared_branch(&self) -> Option<String> {
+        Some(self.branch_name())
+    }
     fn things(&self) -> Vec<Thing> {
         let name = self.branch_name();
         vec![Thing::Branch { name }]

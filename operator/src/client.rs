@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde::Deserialize;
-use spice_client::{Client, Credentials, Error, Read, Retries};
+use spice_client::{Client, Credentials, Decisions, Error, Merge, Read, Retries, Write};
 
-use answer::{Answer, is_absent, known, progress_of};
+use answer::{Answer, comparison, is_absent, known, progress_of};
 pub use answer::{failure, refused};
 pub use api::{
-    Accepted, Api, ApiError, Change, ChangedThing, Claim, Command, Declaration, Deletion, HandOver,
-    Known, Owner, Progress, Subject, Thing,
+    Accepted, Api, ApiError, Change, ChangedThing, Claim, Command, Comparison, Declaration,
+    Deletion, HandOver, Known, Owner, Progress, Subject, Thing,
 };
 
 /// How long a command waits for the projections before its status is polled instead.
@@ -62,6 +62,23 @@ impl Api for ApiClient {
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(failure(&error)),
         }
+    }
+
+    async fn compare(&self, database: &str, branch: &str) -> Result<Comparison, ApiError> {
+        let compare = async {
+            let found = self.client.branch(database, branch).await?;
+            let plan = Merge {
+                into: found.from_branch.unwrap_or_else(|| "main".to_owned()),
+                decisions: Decisions {
+                    dry_run: true,
+                    ..Decisions::default()
+                },
+            };
+            let write = Write::default();
+            let plan = self.client.merge(database, branch, &plan, &write).await?;
+            Ok(comparison(found.from_position, &plan))
+        };
+        compare.await.map_err(|error: Error| failure(&error))
     }
 
     async fn send(&self, database: &str, command: &Command) -> Result<Accepted, ApiError> {

@@ -8,7 +8,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    backoff::Backoff, client::ApiClient, events::Events, publish::Published, watch::Listed,
+    backoff::Backoff, client::ApiClient, events::Events, idle::Idle, metrics::Metrics,
+    publish::Published, watch::Listed,
 };
 
 /// The state that all controllers share.
@@ -27,6 +28,8 @@ pub(crate) struct Context {
     pub(crate) leads: watch::Receiver<bool>,
     pub(crate) stop: CancellationToken,
     pub(crate) backoff: Arc<Backoff>,
+    pub(crate) idle: Arc<Idle>,
     pub(crate) published: Arc<Published>,
     pub(crate) events: Events,
+    pub(crate) metrics: Arc<Metrics>,
 }

@@ -14,15 +14,17 @@ use kube::{
     },
 };
 use spice_crds::{DeletionPolicy, FINALIZER};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     backoff::NoPause,
     claims::Claims,
     context::Context,
-    events::{Happening, happenings},
+    events::{Happening, happenings, is_correction},
     gather::Surroundings,
     kind::Kind,
+    metrics::Ending,
     observe::Next,
     publish::{publish, set_finalizer},
     reconcile::{Outcome, finalizer_missing, reconcile},
@@ -122,16 +124,23 @@ async fn run_pass<K: Kind>(
             Some(Err(_)) | None => Action::await_change(),
         });
     }
+    let started = Instant::now();
     let pass = reconcile_object(&object, &claims, &context);
     let result = tokio::time::timeout(PASS, pass).await;
-    result.map_err(|_| PassError::Late)?.map_err(Into::into)
+    let result = result
+        .map_err(|_| PassError::Late)
+        .and_then(|passed| passed.map_err(Into::into));
+    let ending = result.as_ref().map_or(Ending::Failed, |passed| passed.1);
+    context.metrics.pass::<K>(ending, started.elapsed());
+    result.map(|(action, _)| action)
 }
 
 async fn reconcile_object<K: Kind>(
     object: &Guarded<K>,
     claims: &Claims<K>,
     context: &Context,
-) -> Result<Action, kube::Error> {
+) -> Result<(Action, Ending), kube::Error> {
+    let skipped = (Action::await_change(), Ending::Skipped);
     let mut resource = match &object.0 {
         Ok(resource) => resource.clone(),
         Err(invalid) => {
@@ -140,11 +149,11 @@ async fn reconcile_object<K: Kind>(
             tracing::warn!(kind = K::KIND, name, error, "cannot read an object");
             let warning = Happening::warning("Unreadable", "Read", error);
             context.events.send(&object.object_ref(&()), warning).await;
-            return Ok(Action::await_change());
+            return Ok(skipped);
         }
     };
     if resource.instance() != context.instance.as_deref() {
-        return Ok(Action::await_change());
+        return Ok(skipped);
     }
     let meta = resource.meta().clone();
     let uid = meta.uid.as_deref().unwrap_or_default();
@@ -156,21 +165,29 @@ async fn reconcile_object<K: Kind>(
     }
     let carried = meta.finalizers.iter().flatten().any(|f| f == FINALIZER);
     if meta.deletion_timestamp.is_some() && !carried {
-        return Ok(Action::await_change());
+        return Ok(skipped);
     }
     if finalizer_missing(&resource) {
         set_finalizer(&context.client, &resource, true).await?;
-        return Ok(Action::await_change());
+        return Ok(skipped);
     }
     if carried && resource.policies().deletion == DeletionPolicy::Retain {
         set_finalizer(&context.client, &resource, false).await?;
-        return Ok(Action::await_change());
+        return Ok(skipped);
     }
     let Some(databases) = context.databases.complete().await else {
         // The operator ends: nothing is known, so nothing is published.
-        return Ok(Action::await_change());
+        return Ok(skipped);
     };
     let around = surroundings(&resource, databases, claims, context).await;
+    let idle = &context.idle;
+    let max_age = context.resync / 2;
+    if idle
+        .is_settled(&context.api, &resource, &around, max_age)
+        .await
+    {
+        return Ok((schedule(&meta, Next::Resync, context), Ending::Idle));
+    }
     let outcome = reconcile(&context.api, &resource, &around, &now()).await;
     let inherits = match &outcome.held_by {
         Some((holder, generation)) => {
@@ -179,8 +196,13 @@ async fn reconcile_object<K: Kind>(
         None => false,
     };
     let next = if inherits { Next::Soon } else { outcome.next };
-    finish(&resource, &around, outcome, context).await?;
-    Ok(schedule(&meta, next, context))
+    let (status, settled) = (outcome.status.clone(), outcome.settled.clone());
+    let ending = finish(&resource, &around, outcome, context).await?;
+    if let (Some(status), Some(settled)) = (status, settled) {
+        resource.set_status(status);
+        idle.settle(&resource, &around, settled);
+    }
+    Ok((schedule(&meta, next, context), ending))
 }
 
 /// Publishes the outcome of a pass, and sends its events.
@@ -189,10 +211,18 @@ async fn finish<K: Kind>(
     around: &Surroundings,
     outcome: Outcome,
     context: &Context,
-) -> Result<(), kube::Error> {
+) -> Result<Ending, kube::Error> {
     let Some(status) = outcome.status else {
-        return Ok(());
+        return Ok(Ending::Skipped);
     };
+    let ending = if outcome.next == Next::Release {
+        Ending::Released
+    } else {
+        Ending::of(&status)
+    };
+    context
+        .metrics
+        .changes::<K>(&outcome.changes, is_correction(resource));
     let mut happened = happenings(resource, &status, &outcome.changes);
     if outcome.next == Next::Release {
         set_finalizer(&context.client, resource, false).await?;
@@ -209,9 +239,12 @@ async fn finish<K: Kind>(
     }
     let about = resource.object_ref(&());
     for happening in happened {
+        if happening.is_warning {
+            context.metrics.refusal::<K>(&happening.reason);
+        }
         context.events.send(&about, happening).await;
     }
-    Ok(())
+    Ok(ending)
 }
 
 fn now() -> String {

@@ -46,6 +46,11 @@ impl Happening {
     }
 }
 
+/// Whether a change corrects what somebody else changed: the declaration was applied before.
+pub(crate) fn is_correction<K: Kind>(resource: &K) -> bool {
+    resource.was_synced() && resource.meta().deletion_timestamp.is_none()
+}
+
 /// What happened in a pass. A state that lasts is reported once.
 pub(crate) fn happenings<K: Kind>(
     resource: &K,
@@ -53,8 +58,7 @@ pub(crate) fn happenings<K: Kind>(
     changes: &[ChangedThing],
 ) -> Vec<Happening> {
     let mut all: Vec<Happening> = Vec::new();
-    // What was applied before can differ only because somebody else changed it.
-    let is_drift = resource.was_synced() && resource.meta().deletion_timestamp.is_none();
+    let is_drift = is_correction(resource);
     for (change, reason, action) in [
         (Change::Added, "Created", "Create"),
         (Change::Modified, "Updated", "Update"),

@@ -1,7 +1,7 @@
 //! First step: reads everything that a decision needs. Decides nothing.
 
 use crate::{
-    client::{Api, ApiError, Known, Owner, Progress, Thing},
+    client::{Api, ApiError, Comparison, Known, Owner, Progress, Thing},
     kind::Kind,
 };
 
@@ -30,7 +30,7 @@ pub struct Heir {
 }
 
 /// A reference to a Database object.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub enum Reference {
     /// There is no such object.
     #[default]
@@ -50,6 +50,8 @@ pub struct World {
     pub known: Known,
     /// The progress of the last command, if the operator still waits for it.
     pub command: Option<Progress>,
+    /// How the branch differs from its parent, if that could be read.
+    pub comparison: Option<Comparison>,
     /// What was known before.
     pub around: Surroundings,
 }

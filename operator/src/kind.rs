@@ -62,6 +62,10 @@ pub trait Kind:
     fn policies(&self) -> Policies;
     /// The rules that the spec breaks.
     fn problems(&self) -> Vec<String>;
+    /// The branch that is compared with its parent.
+    fn compared_branch(&self) -> Option<String> {
+        None
+    }
     /// The declared things.
     fn things(&self) -> Vec<Thing>;
     /// What is declared. `over` is the last generation of the database's name that is over.

@@ -19,15 +19,18 @@ pub mod declared;
 mod events;
 pub mod execute;
 pub mod gather;
+mod idle;
 pub mod kind;
 mod lease;
 #[cfg(test)]
 mod memory;
+mod metrics;
 pub mod observe;
 mod ontology;
 mod publish;
 pub mod reconcile;
 mod run;
+mod serve;
 mod surroundings;
 mod watch;
 

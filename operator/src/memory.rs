@@ -9,8 +9,8 @@ use std::{
 use spice_crds::{Adopt, Exact, Plan};
 
 use crate::client::{
-    Accepted, Api, ApiError, Change, ChangedThing, Claim, Command, Declaration, Deletion, HandOver,
-    Known, Owner, Progress, Subject, Thing as Claimed,
+    Accepted, Api, ApiError, Change, ChangedThing, Claim, Command, Comparison, Declaration,
+    Deletion, HandOver, Known, Owner, Progress, Subject, Thing as Claimed,
 };
 
 /// How the next command fails.
@@ -50,6 +50,8 @@ pub(crate) struct State {
     late: BTreeMap<String, u32>,
     /// The executed changes, in order.
     pub(crate) effects: Vec<String>,
+    /// How every branch differs from its parent.
+    pub(crate) comparison: Option<Comparison>,
     pub(crate) reads_fail: u32,
     pub(crate) reads: u32,
     /// Whether a handler has parked the late commands.
@@ -113,6 +115,7 @@ impl Api for Memory {
         Ok(Known {
             exists,
             over: state.over.get(name).copied().unwrap_or_default(),
+            generation: state.over.get(name).copied().unwrap_or_default() + 1,
             position: state.position,
             projected: state.projected,
         })
@@ -131,6 +134,15 @@ impl Api for Memory {
         }
         *left -= 1;
         Ok(Some(Progress::Pending))
+    }
+
+    async fn compare(&self, _: &str, _: &str) -> Result<Comparison, ApiError> {
+        let state = self.state.lock().unwrap();
+        Ok(state.comparison.unwrap_or(Comparison {
+            base_position: 1,
+            changes: 0,
+            conflicts: 0,
+        }))
     }
 
     async fn send(&self, database: &str, command: &Command) -> Result<Accepted, ApiError> {

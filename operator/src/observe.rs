@@ -335,6 +335,13 @@ pub fn status<K: Kind>(
     {
         record.pending = false;
     }
+    if let Some(compared) = &world.comparison {
+        let count = |count: u64| i64::try_from(count).ok();
+        status.base_position = count(compared.base_position);
+        status.changes = count(compared.changes);
+        status.conflicts = count(compared.conflicts);
+        status.mergeable = Some(compared.conflicts == 0);
+    }
     match receipt {
         Receipt::Failed(ApiError::Unsafe { plan, .. }) => status.plan = Some((**plan).clone()),
         Receipt::Accepted(accepted) => {

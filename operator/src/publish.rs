@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use kube::{
@@ -11,6 +12,7 @@ use kube::{
 };
 use serde_json::json;
 use spice_crds::{API_VERSION, FINALIZER, ResourceStatus};
+use tokio::time::Instant;
 
 use crate::kind::Kind;
 
@@ -19,20 +21,44 @@ const FIELD_MANAGER: &str = "spice-operator/status";
 /// The last written statuses, until the watch shows them.
 #[derive(Debug, Default)]
 pub(crate) struct Published {
-    statuses: Mutex<HashMap<String, (u64, ResourceStatus)>>,
+    statuses: Mutex<HashMap<String, Written>>,
+}
+
+#[derive(Debug)]
+struct Written {
+    version: u64,
+    at: Instant,
+    status: ResourceStatus,
 }
 
 impl Published {
     /// The last written status of an object, if the watch shows an older one.
     pub(crate) fn newer_than(&self, uid: &str, version: Option<&str>) -> Option<ResourceStatus> {
-        let version: u64 = version?.parse().ok()?;
+        self.see(uid, version);
+        let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+        statuses.get(uid).map(|written| written.status.clone())
+    }
+
+    /// The watch shows this version of an object.
+    pub(crate) fn see(&self, uid: &str, version: Option<&str>) {
+        let Some(version) = version.and_then(|version| version.parse::<u64>().ok()) else {
+            return;
+        };
         let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-        let (written, status) = statuses.get(uid)?;
-        if *written > version {
-            return Some(status.clone());
+        if statuses
+            .get(uid)
+            .is_some_and(|written| written.version <= version)
+        {
+            statuses.remove(uid);
         }
-        statuses.remove(uid);
-        None
+    }
+
+    /// For how long the watches have not shown a status that was written. A watch that is silent for
+    /// minutes then is broken, however quiet the cluster is.
+    pub(crate) fn silence(&self) -> Duration {
+        let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+        let ages = statuses.values().map(|written| written.at.elapsed());
+        ages.max().unwrap_or_default()
     }
 
     /// Forgets an object that is gone.
@@ -41,12 +67,18 @@ impl Published {
         statuses.remove(uid);
     }
 
-    fn remember(&self, uid: &str, version: Option<&str>, status: ResourceStatus) {
+    pub(crate) fn remember(&self, uid: &str, version: Option<&str>, status: ResourceStatus) {
         let Some(version) = version.and_then(|version| version.parse().ok()) else {
             return;
         };
         let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-        statuses.insert(uid.to_owned(), (version, status));
+        let at = Instant::now();
+        let written = Written {
+            version,
+            at,
+            status,
+        };
+        statuses.insert(uid.to_owned(), written);
     }
 }
 
@@ -110,4 +142,27 @@ pub(crate) async fn set_finalizer<K: Kind>(
 
 fn objects<K: Kind>(client: &Client, resource: &K) -> Api<K> {
     Api::namespaced(client.clone(), resource.object_namespace())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_written_status_counts_until_the_watch_shows_it() {
+        let published = Published::default();
+        let status = ResourceStatus::default();
+        published.remember("a", Some("7"), status.clone());
+        tokio::time::advance(Duration::from_secs(9)).await;
+        published.remember("b", Some("8"), status.clone());
+        assert_eq!(published.silence(), Duration::from_secs(9));
+        assert_eq!(published.newer_than("a", Some("6")), Some(status));
+        published.see("a", Some("7"));
+        assert_eq!(published.newer_than("a", Some("6")), None);
+        assert_eq!(published.silence(), Duration::ZERO);
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(published.silence(), Duration::from_secs(5));
+        published.forget("b");
+        assert_eq!(published.silence(), Duration::ZERO);
+    }
 }

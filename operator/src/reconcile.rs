@@ -5,12 +5,12 @@ use std::time::Duration;
 use spice_crds::{DeletionPolicy, FINALIZER, ResourceStatus};
 
 use crate::{
-    client::{Api, ApiError, ChangedThing, Owner},
+    client::{Api, ApiError, ChangedThing, Comparison, Known, Owner},
     decide::{Mode, Plan, Step, decide},
     execute::{Receipt, execute},
     gather::{Surroundings, World, gather},
     kind::Kind,
-    observe::{Next, changed, observe, status},
+    observe::{Next, changed, is_ready, observe, status},
 };
 
 /// The longest time for the reads of a pass, and for its command.
@@ -28,6 +28,8 @@ pub struct Outcome {
     pub changes: Vec<ChangedThing>,
     /// The owner that holds the declared thing, and its newest generation.
     pub held_by: Option<(Owner, i64)>,
+    /// The database, and its state at which there was nothing to do; none if there was something.
+    pub settled: Option<(String, Known)>,
 }
 
 /// Whether the object needs the finalizer before a pass may send a command, so that the created
@@ -66,6 +68,14 @@ pub async fn reconcile<K: Kind, A: Api>(
     };
     let observation = observe(resource, &world, &plan, &receipt);
     let status = status(resource, &world, &plan, &receipt, &observation, now);
+    let settled = match &receipt {
+        Receipt::Accepted(accepted)
+            if accepted.command.is_none() && accepted.changes.is_empty() && is_ready(&status) =>
+        {
+            world.database.clone().map(|name| (name, world.known))
+        }
+        _ => None,
+    };
     let is_stale = matches!(receipt, Receipt::Failed(ApiError::Stale { .. }))
         && observation.next != Next::Release;
     Outcome {
@@ -78,6 +88,7 @@ pub async fn reconcile<K: Kind, A: Api>(
             }) => Some((*owner, generation)),
             _ => None,
         },
+        settled,
     }
 }
 
@@ -91,7 +102,26 @@ async fn run<K: Kind, A: Api>(
         *world = within(READS, gather(api, resource, &world.around)).await?;
     }
     *plan = decide(resource, plan.mode, world);
-    within(WRITE, execute(api, plan)).await
+    let receipt = within(WRITE, execute(api, plan)).await?;
+    if matches!(receipt, Receipt::Accepted(_))
+        && matches!(plan.mode, Mode::Normal | Mode::Observing)
+    {
+        world.comparison = compare(api, resource, world).await;
+    }
+    Ok(receipt)
+}
+
+/// How a branch differs from its parent. A failure changes nothing: the next pass reads it.
+async fn compare<K: Kind, A: Api>(api: &A, resource: &K, world: &World) -> Option<Comparison> {
+    let branch = resource.compared_branch()?;
+    let database = world.database.as_ref()?;
+    // Nobody reads it without Kubernetes.
+    world.around.cluster.as_ref()?;
+    let compared = within(READS, api.compare(database, &branch)).await;
+    let compared = compared.inspect_err(|error| {
+        tracing::debug!(database, branch, %error, "cannot compare the branch");
+    });
+    compared.ok()
 }
 
 /// The result of `work`; an error if it takes too long.

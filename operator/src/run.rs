@@ -1,6 +1,6 @@
 //! Starts the controllers once their kinds are served, and stops them.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use futures::{Stream, channel::mpsc::UnboundedReceiver};
 use k8s_openapi::api::core::v1::Namespace;
@@ -15,8 +15,8 @@ use kube::{
 };
 use spice_client::Credentials;
 use spice_crds::{Branch, Database, Ontology};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio::{net::TcpListener, sync::watch};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     backoff::Backoff,
@@ -25,14 +25,20 @@ use crate::{
     context::Context,
     controller::{controller, drive, waiting},
     events::Events,
+    idle::Idle,
     kind::Kind,
     lease::{Candidate, LeaseConfig},
+    metrics::Metrics,
     publish::Published,
+    serve::{Served, serve},
     watch::{Guarded, Listed, watch as watch_kind, watch_dependency},
 };
 
 /// How long a deletion may take before it counts as blocked.
 const DELETION_DEADLINE: Duration = Duration::from_secs(15);
+/// How long a watch may not show a written status, in addition to two resyncs. The client ends a
+/// connection without a byte after 295 seconds by itself.
+const LONGEST_SILENCE: Duration = Duration::from_mins(5);
 /// The interval for checking whether a kind is served.
 const ABSENT_KIND: Duration = Duration::from_secs(1);
 
@@ -56,6 +62,10 @@ pub struct OperatorConfig {
     pub deletion_deadline: Duration,
     /// The lease of the process that reconciles; none: this process is alone.
     pub lease: Option<LeaseConfig>,
+    /// Where metrics and health checks are served; none: nowhere.
+    pub metrics_listen: Option<SocketAddr>,
+    /// The version of the program.
+    pub version: String,
 }
 
 impl OperatorConfig {
@@ -70,6 +80,8 @@ impl OperatorConfig {
             resync: Duration::from_secs(30),
             deletion_deadline: DELETION_DEADLINE,
             lease: None,
+            metrics_listen: None,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
 }
@@ -85,6 +97,15 @@ pub enum OperatorError {
         "cannot read the namespace kube-system, whose uid is the id of the cluster; allow it, or set --cluster-id"
     )]
     Cluster(#[source] kube::Error),
+    /// The address of the metrics cannot be used.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Another process may lead by now.
     #[error("lost the lease {0}; another process may reconcile now")]
     LeadershipLost(String),
@@ -98,6 +119,16 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), OperatorError> {
     let api = ApiClient::with_credentials(&config.api_url, config.credentials.clone())?;
+    let metrics = Arc::new(Metrics::new(config.version.clone()));
+    let (is_ready, ready) = watch::channel(false);
+    let memory = Memory::default();
+    let served = Served {
+        metrics: metrics.clone(),
+        published: memory.published.clone(),
+        longest_silence: LONGEST_SILENCE + 2 * config.resync,
+        ready,
+    };
+    let _serving = listen(config.metrics_listen, served).await?;
     let served = async {
         wait_until_served::<Database>(&client, &config).await;
         wait_until_served::<Ontology>(&client, &config).await;
@@ -112,13 +143,19 @@ pub async fn run(
     };
     tracing::info!(api = config.api_url, cluster, "the operator is running");
     let (leading, leads) = watch::channel(config.lease.is_none());
+    metrics.leads(config.lease.is_none());
     let work = Box::pin(run_controllers(
         client.clone(),
         api,
         &config,
         cluster,
-        leads,
-        &stop,
+        Process {
+            metrics: metrics.clone(),
+            memory,
+            leads,
+            is_ready,
+            stop,
+        },
     ));
     match &config.lease {
         None => work.await,
@@ -126,7 +163,7 @@ pub async fn run(
             let mut candidate = Candidate::new(client, lease.clone());
             tokio::select! {
                 () = work => {}
-                () = lead(&mut candidate, leading) => {
+                () = lead(&mut candidate, leading, &metrics) => {
                     let lease = format!("{}/{}", lease.namespace, lease.name);
                     return Err(OperatorError::LeadershipLost(lease));
                 }
@@ -137,10 +174,27 @@ pub async fn run(
     Ok(())
 }
 
+/// Serves metrics and health checks until the returned task is dropped.
+async fn listen(
+    address: Option<SocketAddr>,
+    served: Served,
+) -> Result<Option<AbortOnDropHandle<()>>, OperatorError> {
+    let Some(address) = address else {
+        return Ok(None);
+    };
+    let refused = |source| OperatorError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    tracing::info!(%address, "metrics and health checks are served");
+    let task = tokio::spawn(serve(listener, served));
+    Ok(Some(AbortOnDropHandle::new(task)))
+}
+
 /// Takes the lease, and returns when it is lost.
-async fn lead(candidate: &mut Candidate, leading: watch::Sender<bool>) {
+async fn lead(candidate: &mut Candidate, leading: watch::Sender<bool>, metrics: &Metrics) {
     let taken = candidate.acquire().await;
     tracing::info!("this process reconciles");
+    metrics.leads(true);
     leading.send_replace(true);
     candidate.hold(taken).await;
 }
@@ -157,25 +211,45 @@ struct Parts<K: Kind, S> {
 #[derive(Clone, Default)]
 struct Memory {
     backoff: Arc<Backoff>,
+    idle: Arc<Idle>,
     published: Arc<Published>,
+}
+
+/// The state of the process.
+struct Process {
+    metrics: Arc<Metrics>,
+    memory: Memory,
+    /// Whether this process reconciles.
+    leads: watch::Receiver<bool>,
+    is_ready: watch::Sender<bool>,
+    stop: CancellationToken,
 }
 
 fn parts<K: Kind>(
     api: Api<Guarded<K>>,
     config: &OperatorConfig,
     memory: &Memory,
+    metrics: &Arc<Metrics>,
 ) -> Parts<K, impl Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + use<K> + 'static> {
     let (claims, heirs) = Claims::new(config.instance.clone());
     let claims = Arc::new(claims);
-    let (index, memory) = (claims.clone(), memory.clone());
+    let (index, memory, watched) = (claims.clone(), memory.clone(), metrics.clone());
     let (listed, changes) = watch_kind(api, move |event| {
+        watched.watched::<K>();
         index.follow(event);
+        if let Event::Apply(object) | Event::InitApply(object) = event {
+            let meta = object.meta();
+            let uid = meta.uid.as_deref().unwrap_or_default();
+            memory.published.see(uid, meta.resource_version.as_deref());
+        }
         if let Event::Delete(object) = event {
             let uid = object.meta().uid.as_deref().unwrap_or_default();
             memory.backoff.forget(uid);
+            memory.idle.forget(uid);
             memory.published.forget(uid);
         }
     });
+    metrics.count(listed.store());
     Parts {
         listed,
         changes,
@@ -189,13 +263,34 @@ async fn run_controllers(
     api: ApiClient,
     config: &OperatorConfig,
     cluster: String,
-    leads: watch::Receiver<bool>,
-    stop: &CancellationToken,
+    process: Process,
 ) {
-    let memory = Memory::default();
-    let databases = parts(guarded::<Database>(&client, config), config, &memory);
-    let ontologies = parts(guarded::<Ontology>(&client, config), config, &memory);
-    let branches = parts(guarded::<Branch>(&client, config), config, &memory);
+    let Process {
+        metrics,
+        memory,
+        leads,
+        is_ready,
+        stop,
+    } = process;
+    let stop = &stop;
+    let databases = parts(
+        guarded::<Database>(&client, config),
+        config,
+        &memory,
+        &metrics,
+    );
+    let ontologies = parts(
+        guarded::<Ontology>(&client, config),
+        config,
+        &memory,
+        &metrics,
+    );
+    let branches = parts(
+        guarded::<Branch>(&client, config),
+        config,
+        &memory,
+        &metrics,
+    );
     let context = Arc::new(Context {
         client: client.clone(),
         api,
@@ -207,8 +302,10 @@ async fn run_controllers(
         leads,
         stop: stop.clone(),
         backoff: memory.backoff,
+        idle: memory.idle,
         published: memory.published,
         events: Events::new(client.clone()),
+        metrics,
     });
     let (ontology_store, branch_store) = (ontologies.listed.store(), branches.listed.store());
     let ontologies_of_database = ontology_store.clone();
@@ -233,7 +330,22 @@ async fn run_controllers(
         .watches_stream(all_branches, move |branch| {
             waiting::on_branch(&ontologies_of_branch, &branch)
         });
+    let listed = (
+        databases.listed.clone(),
+        ontologies.listed.clone(),
+        branches.listed.clone(),
+    );
+    let ready = async {
+        let (databases, ontologies, branches) = &listed;
+        let complete = (
+            databases.complete().await.is_some(),
+            ontologies.complete().await.is_some(),
+            branches.complete().await.is_some(),
+        );
+        is_ready.send_replace(complete == (true, true, true));
+    };
     futures::join!(
+        ready,
         drive(of_databases, databases.claims, context.clone()),
         drive(of_branches, branches.claims, context.clone()),
         drive(of_ontologies, ontologies.claims, context),

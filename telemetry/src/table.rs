@@ -111,6 +111,24 @@ table! {
         "Replays that this process carries out, by state; the workers of their shadows have positions of their own";
     REPLAYS_ENDED: Counter(Counter) = "spice_replays_ended_total" {"outcome"}
         "Replays that this process has brought to an end: `complete`, `failed` or `cancelled`";
+
+    OPERATOR_PASSES: Counter(Counter) = "spice_operator_passes_total" {"kind", "outcome"}
+        "Passes of the operator over objects. `outcome` is `idle` (nothing can have changed, the api was not asked), `settled`, `waiting`, `stalled` (a person must act), `unavailable` (the api did not answer), `released` (the object may go), `failed` (the API server refused, or did not answer) or `skipped` (an object of another installation, or one that cannot be read)";
+    OPERATOR_PASS_DURATION: Histogram(LATENCY) = "spice_operator_pass_duration_seconds" {"kind"}
+        "Duration of passes";
+    OPERATOR_CHANGES: Counter(Counter) = "spice_operator_changes_total" {"kind", "change"}
+        "Databases, branches and classes that the operator changed in the api; `kind` is the kind of the object that declares them";
+    OPERATOR_CORRECTIONS: Counter(Counter) = "spice_operator_drift_corrected_total" {"kind"}
+        "Passes that corrected what somebody else changed in the api";
+    OPERATOR_REFUSALS: Counter(Counter) = "spice_operator_refusals_total" {"kind", "reason"}
+        "States of objects that need a person, each counted once; `reason` is that of the condition";
+    OPERATOR_LEADER: Gauge(Gauge) = "spice_operator_leader" {}
+        "1 if this process reconciles, 0 while another one has the lease";
+    OPERATOR_WATCH_AGE: Gauge(Gauge) = "spice_operator_watch_age_seconds" {"kind"}
+        "Time since the watch of a kind brought an object or a list";
+    OPERATOR_RESOURCES: Gauge(Gauge) = "spice_operator_resources" {"kind", "condition", "status"}
+        "Objects by the status of a condition";
+
     LEASES: Gauge(Gauge) = "spice_leases_held" {"worker"}
         "Leases on buckets of logs that this process holds, of 64";
 }

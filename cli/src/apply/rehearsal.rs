@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use spice_client::{Client, Write};
 use spice_operator::{
     Api, ApiClient, ApiError,
-    client::{Accepted, Command, Declaration, Known, Progress, failure},
+    client::{Accepted, Command, Comparison, Declaration, Known, Progress, failure},
 };
 use tokio::sync::Mutex;
 
@@ -70,6 +70,10 @@ impl Api for Rehearsal {
 
     async fn command(&self, _: &str) -> Result<Option<Progress>, ApiError> {
         Ok(Some(Progress::Completed))
+    }
+
+    async fn compare(&self, database: &str, branch: &str) -> Result<Comparison, ApiError> {
+        self.api.compare(database, branch).await
     }
 
     async fn send(&self, database: &str, command: &Command) -> Result<Accepted, ApiError> {

@@ -3,6 +3,7 @@
 use std::{
     fmt::Debug,
     fs::File,
+    net::{SocketAddr, TcpListener},
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -40,12 +41,15 @@ pub(crate) struct Cluster {
 }
 
 /// A process of the operator. It is killed when this is dropped.
-pub(crate) struct Running(Child);
+pub(crate) struct Running {
+    child: Child,
+    metrics: SocketAddr,
+}
 
 impl Running {
     /// Sends a signal: `-STOP`, `-CONT`.
     pub(crate) fn signal(&self, signal: &str) {
-        let pid = self.0.id().to_string();
+        let pid = self.child.id().to_string();
         let sent = Command::new("kill").args([signal, &pid]).status();
         assert!(sent.unwrap().success(), "{signal}");
     }
@@ -53,8 +57,8 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -115,6 +119,12 @@ impl Cluster {
         before.context("no operator runs")
     }
 
+    /// An answer of the operator's own listener.
+    pub(crate) async fn ask_operator(&self, path: &str) -> anyhow::Result<reqwest::Response> {
+        let operator = self.operator.as_ref().context("no operator runs")?;
+        Ok(reqwest::get(format!("http://{}{path}", operator.metrics)).await?)
+    }
+
     /// Sends a signal to the operator.
     pub(crate) fn signal_operator(&self, signal: &str) {
         self.operator.as_ref().unwrap().signal(signal);
@@ -125,6 +135,8 @@ impl Cluster {
             .create(true)
             .append(true)
             .open(self.operator_log())?;
+        // Free at this moment; another process could take it, which has not happened yet.
+        let metrics = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let child = Command::new(embedded::spice().await?)
             .env("SPICE_LOG_LEVEL", "info")
             .args([
@@ -134,6 +146,8 @@ impl Cluster {
                 "--api",
                 self.api_path.url(),
             ])
+            .arg("--metrics-listen")
+            .arg(metrics.to_string())
             .arg("--kubeconfig")
             .arg(self.plane.kubeconfig())
             .args(&self.arguments)
@@ -142,7 +156,7 @@ impl Cluster {
             .stderr(log)
             .spawn()
             .context("spice operator does not start")?;
-        Ok(Running(child))
+        Ok(Running { child, metrics })
     }
 
     pub(crate) fn kill_operator(&mut self) {

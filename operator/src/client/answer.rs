@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use spice_client::{CommandState, CommandStatus, DatabaseDetails, Error, Refusal};
+use spice_client::{CommandState, CommandStatus, DatabaseDetails, Error, Merged, Refusal, Summary};
 use spice_crds::{Finding, Plan};
 
-use super::api::{Accepted, ApiError, ChangedThing, Known, Progress};
+use super::api::{Accepted, ApiError, ChangedThing, Comparison, Known, Progress};
 
 /// The maximum number of findings in a plan.
 const FINDINGS: usize = 20;
@@ -24,6 +24,11 @@ pub(super) fn known(found: Result<&DatabaseDetails, &Error>) -> Result<Known, Ap
             Ok(Known {
                 exists: true,
                 over: 0,
+                generation: details
+                    .other
+                    .get("generation")
+                    .and_then(Value::as_u64)
+                    .unwrap_or_default(),
                 position: details.position,
                 projected: (details.position + 1).saturating_sub(lag),
             })
@@ -49,6 +54,21 @@ fn progress(state: CommandState) -> Progress {
         CommandState::Pending | CommandState::Processing | CommandState::Retrying => {
             Progress::Pending
         }
+    }
+}
+
+/// How a branch differs from its parent, from a planned merge.
+pub(super) fn comparison(base_position: Option<u64>, plan: &Merged) -> Comparison {
+    let Summary {
+        added,
+        modified,
+        deleted,
+    } = plan.summary;
+    let total = plan.other.get("conflicts_total").and_then(Value::as_u64);
+    Comparison {
+        base_position: base_position.unwrap_or_default(),
+        changes: added + modified + deleted,
+        conflicts: total.unwrap_or(plan.conflicts.len() as u64),
     }
 }
 

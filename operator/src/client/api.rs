@@ -268,10 +268,23 @@ pub struct Known {
     pub exists: bool,
     /// Of a database that does not exist: its last generation; 0: it never existed.
     pub over: u64,
+    /// The generation of its log.
+    pub generation: u64,
     /// The last position of its log.
     pub position: u64,
     /// Its projections show everything before this position.
     pub projected: u64,
+}
+
+/// How a branch differs from its parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Comparison {
+    /// The position of the parent where it starts.
+    pub base_position: u64,
+    /// The number of things that a merge into the parent would change.
+    pub changes: u64,
+    /// The number of conflicts of that merge.
+    pub conflicts: u64,
 }
 
 /// The calls of the api that the operator needs.
@@ -283,6 +296,12 @@ pub trait Api: Send + Sync {
         &self,
         command: &str,
     ) -> impl Future<Output = Result<Option<Progress>, ApiError>> + Send;
+    /// Compares a branch with its parent.
+    fn compare(
+        &self,
+        database: &str,
+        branch: &str,
+    ) -> impl Future<Output = Result<Comparison, ApiError>> + Send;
     /// Sends a command about a database or things in it.
     fn send(
         &self,

@@ -386,6 +386,24 @@ async fn a_database_or_branch_deleted_in_the_api_comes_back_only_on_request() {
 }
 
 #[tokio::test]
+async fn a_branch_shows_how_it_differs_from_its_parent() {
+    let api = with_database().await;
+    let mut branch: Branch = resource("Branch", "b", &json!({"databaseRef": {"name": "demo"}}));
+    let (status, _) = run(&api, &mut branch, T1).await;
+    assert_eq!((status.base_position, status.changes), (Some(1), Some(0)));
+    assert_eq!((status.conflicts, status.mergeable), (Some(0), Some(true)));
+    api.state.lock().unwrap().comparison = Some(Comparison {
+        base_position: 1,
+        changes: 7,
+        conflicts: 2,
+    });
+    let (status, _) = run(&api, &mut branch, T2).await;
+    assert_eq!((status.changes, status.conflicts), (Some(7), Some(2)));
+    assert_eq!(status.mergeable, Some(false));
+    assert_eq!(summary(&status), READY);
+}
+
+#[tokio::test]
 async fn an_unsafe_change_needs_its_approval() {
     let api = with_database().await;
     let mut object = ontology(&json!({}));

@@ -62,6 +62,7 @@ impl World {
         Known {
             exists: self.state.database().is_some_and(|it| it.live),
             over: 0,
+            generation: 1,
             position: end.saturating_sub(1),
             projected: end,
         }

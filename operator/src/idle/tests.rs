@@ -1,0 +1,114 @@
+//! A settled object costs nothing until something changes.
+
+use serde_json::json;
+use spice_crds::{Database, ResourceStatus};
+
+use super::*;
+use crate::{
+    gather::Reference,
+    memory::{Fault, Memory},
+    reconcile::reconcile,
+};
+
+const RESYNC: Duration = Duration::from_secs(30);
+
+fn object() -> Database {
+    serde_json::from_value(json!({
+        "apiVersion": "spiceharvester.dev/v1alpha1", "kind": "Database",
+        "metadata": {"name": "shop", "namespace": "team", "uid": "u", "generation": 1},
+        "spec": {},
+    }))
+    .unwrap()
+}
+
+fn around() -> Surroundings {
+    Surroundings {
+        cluster: Some("cluster".into()),
+        ..Surroundings::default()
+    }
+}
+
+/// Passes until the object is settled.
+async fn settle(idle: &Idle, api: &Memory, object: &mut Database) {
+    for _ in 0..5 {
+        let outcome = reconcile(api, object, &around(), "2026-01-01T00:00:00Z").await;
+        object.status = outcome.status;
+        if let Some(settled) = outcome.settled {
+            idle.settle(object, &around(), settled);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_settled_object_asks_once_for_its_database() {
+    let (idle, api, mut object) = (Idle::default(), Memory::default(), object());
+    let is_settled =
+        async |object: &Database| idle.is_settled(&api, object, &around(), RESYNC).await;
+    assert!(!is_settled(&object).await);
+    settle(&idle, &api, &mut object).await;
+    let reads = || api.state.lock().unwrap().reads;
+    let before = reads();
+    for _ in 0..20 {
+        assert!(is_settled(&object).await);
+    }
+    assert_eq!(reads(), before + 1);
+    tokio::time::advance(RESYNC).await;
+    assert!(is_settled(&object).await);
+    assert_eq!(reads(), before + 2);
+
+    // The log moves: it is noticed with the next read.
+    api.delete("database shop");
+    assert!(is_settled(&object).await);
+    tokio::time::advance(RESYNC).await;
+    assert!(!is_settled(&object).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_or_an_outage_ends_it() {
+    let (idle, api, mut object) = (Idle::default(), Memory::default(), object());
+    settle(&idle, &api, &mut object).await;
+    let changed: [fn(&mut Database); 4] = [
+        |object| object.metadata.generation = Some(2),
+        |object| {
+            let approval = (annotation::APPROVE.to_owned(), "h".to_owned());
+            object.metadata.annotations = Some([approval].into());
+        },
+        |object| {
+            object.metadata.deletion_timestamp =
+                Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(
+                    k8s_openapi::jiff::Timestamp::UNIX_EPOCH,
+                ));
+        },
+        |object| object.status = Some(ResourceStatus::default()),
+    ];
+    for change in changed {
+        let mut other = object.clone();
+        change(&mut other);
+        assert!(!idle.is_settled(&api, &other, &around(), RESYNC).await);
+    }
+    let elsewhere = Surroundings {
+        database: Reference::Found("other".into()),
+        ..around()
+    };
+    assert!(!idle.is_settled(&api, &object, &elsewhere, RESYNC).await);
+    assert!(idle.is_settled(&api, &object, &around(), RESYNC).await);
+    tokio::time::advance(RESYNC).await;
+    api.state.lock().unwrap().reads_fail = 1;
+    assert!(!idle.is_settled(&api, &object, &around(), RESYNC).await);
+    assert!(idle.is_settled(&api, &object, &around(), RESYNC).await);
+    idle.forget("u");
+    assert!(!idle.is_settled(&api, &object, &around(), RESYNC).await);
+    assert!(idle.databases.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_waits_is_not_settled() {
+    let (idle, api, mut object) = (Idle::default(), Memory::default(), object());
+    {
+        let mut state = api.state.lock().unwrap();
+        state.faults = [Fault::Late].into();
+        state.parked = true;
+    }
+    settle(&idle, &api, &mut object).await;
+    assert!(!idle.is_settled(&api, &object, &around(), RESYNC).await);
+}
