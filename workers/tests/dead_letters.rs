@@ -8,9 +8,9 @@ use spice_core::{
     id::{BranchGeneration, LogPosition},
     port::registry::{Outcome, WorkerRegistry},
 };
-use spice_workers::engine::{EngineConfig, Handler};
+use spice_workers::engine::{End, EngineConfig, Handler};
 use std::{sync::Arc, time::Duration};
-use support::{FaultyHandler, World, config, entity};
+use support::{FaultyHandler, World, config, entity, within};
 
 const HANDLER: &str = "instance_worker";
 
@@ -209,6 +209,19 @@ async fn a_retry_requested_while_no_worker_ran_is_carried_out() {
     assert!(world.letters().await.is_empty());
     assert_eq!(world.graph_sequence("a").await, Some(3));
     running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_of_a_log_that_is_sealed_and_processed_is_carried_out() {
+    let (world, handler, _) = set_up_poison();
+    world.story.seal();
+    let running = world.start(&handler, "one");
+    assert_eq!(within(running.task).await.unwrap().unwrap(), End::Sealed);
+    ask_retry(&world, "a").await;
+    let again = world.start(&world.graph_handler(), "one");
+    assert_eq!(within(again.task).await.unwrap().unwrap(), End::Sealed);
+    assert!(world.letters().await.is_empty());
+    assert_eq!(world.graph_sequence("a").await, Some(3));
 }
 
 #[tokio::test(start_paused = true)]

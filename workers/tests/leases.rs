@@ -118,6 +118,37 @@ async fn a_wiped_registry_is_refilled_without_a_second_effect() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_engine_that_gets_on_counts_its_failures_anew() {
+    let world = World::new();
+    let handler = world.graph_handler();
+    let mut running = world.start(&handler, "one");
+    for number in 0..3 {
+        world.wait_for(&handler).await;
+        let from = LogPosition(world.find_recorded(&handler).await);
+        world.story.put("a", json!({"n": number}));
+        // Another process records a part of the batch.
+        let ahead = WorkRecord {
+            key: world.key(&handler).await,
+            lease: world.lease(&*handler, "one"),
+            from,
+            through: from.next(),
+            processed: Vec::new(),
+            live: true,
+            parked: Vec::new(),
+            at: spice_core::time::Timestamp::from_micros(1),
+        };
+        world.registry.record(ahead).await.unwrap();
+        world.deliver().await;
+        let is_paused = |state: &WorkerState| matches!(state, WorkerState::Paused { .. });
+        let WorkerState::Paused { retries, .. } = running.until(is_paused).await else {
+            unreachable!("it is paused");
+        };
+        assert_eq!(retries, 1, "after {number} failures before");
+    }
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_engine_of_a_sink_that_is_gone_ends() {
     let world = World::new();
     world.story.tell();

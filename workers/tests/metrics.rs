@@ -15,18 +15,18 @@ use std::{
 use serde_json::json;
 use spice_core::{
     id::{LogPosition, StreamId},
-    port::{clock::Clock, log::Log, sink::Sinks},
+    port::{clock::Clock, graph::Graph, log::Log, sink::Sinks},
     replay::ReplayState,
 };
 use spice_store_local::LocalHints;
 use spice_telemetry::render;
 use spice_workers::{
-    replay::drop_old,
+    replay::{drop_old, wait_caught_up},
     status::WorkerState,
     supervisor::{Role, Workers, WorkersConfig},
     verify::Projection,
 };
-use support::{Story, World, within};
+use support::{Story, World, feeders, within};
 
 async fn scrape(workers: &Workers) -> String {
     render(&[&*workers.source()]).await.unwrap()
@@ -221,6 +221,16 @@ async fn sinks_of(workers: &Workers, worker: &str) -> Vec<String> {
         .collect()
 }
 
+/// Waits until a scrape shows these sinks.
+async fn show_sinks(workers: &Workers, projection: Projection, expected: &[&str]) {
+    within(async {
+        while sinks_of(workers, projection.worker()).await != expected {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    })
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn sinks_are_reported_by_their_role_of_now_until_they_are_dropped() {
     let world = World::new();
@@ -229,14 +239,7 @@ async fn sinks_are_reported_by_their_role_of_now_until_they_are_dropped() {
     rest(&world, &workers).await;
     let (sources, stream) = (world.sources(), world.stream());
     for projection in Projection::ALL {
-        let shown = async |expected: &[&str]| {
-            within(async {
-                while sinks_of(&workers, projection.worker()).await != expected {
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            })
-            .await;
-        };
+        let shown = async |expected: &[&str]| show_sinks(&workers, projection, expected).await;
         shown(&["live"]).await;
         let replay = within(world.replay(projection)).await;
         assert_eq!(replay.state, ReplayState::Complete);
@@ -245,4 +248,71 @@ async fn sinks_are_reported_by_their_role_of_now_until_they_are_dropped() {
         assert_eq!(dropped.unwrap(), 1);
         shown(&["live"]).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_is_dropped_while_its_worker_waits_is_not_reported() {
+    let world = World::new();
+    world.story.put("a", json!({"n": 1}));
+    let away = Arc::new(AtomicBool::new(false));
+    let ports = world.ports_with_graph_away(&away);
+    let workers = Workers::start(ports, feeders());
+    rest(&world, &workers).await;
+    let (sources, stream) = (world.sources(), world.stream());
+    let replay = within(world.replay(Projection::Graph)).await;
+    assert_eq!(replay.state, ReplayState::Complete);
+    away.store(true, Ordering::SeqCst);
+    world.story.put("a", json!({"n": 2}));
+    let is_paused = |state: &WorkerState| matches!(state, WorkerState::Paused { .. });
+    until(&world, &workers, Role::Graph, is_paused).await;
+    let shown = async |expected: &[&str]| show_sinks(&workers, Projection::Graph, expected).await;
+    shown(&["live", "old"]).await;
+    let dropped = drop_old(sources, &world.hints, Projection::Graph, stream).await;
+    assert_eq!(dropped.unwrap(), 1);
+    shown(&["live"]).await;
+    let state = workers
+        .status(stream, Role::Graph)
+        .unwrap()
+        .borrow()
+        .clone();
+    assert!(is_paused(&state.state), "it still waits");
+}
+
+/// Two swaps between two looks of the worker.
+#[tokio::test(start_paused = true)]
+async fn a_shadow_that_was_live_in_between_is_reported_as_old() {
+    let world = World::new();
+    world.story.put("a", json!({"n": 1}));
+    let workers = Workers::start(world.ports(), WorkersConfig::default());
+    rest(&world, &workers).await;
+    let (graph, stream) = (&world.graph, world.stream());
+    let shown = async |expected: &[&str]| show_sinks(&workers, Projection::Graph, expected).await;
+    let first = graph.create_shadow(stream).await.unwrap().generation;
+    world.request();
+    let end = world.log.end(stream).await.unwrap();
+    let place = (stream, Some(&*first));
+    let filled = wait_caught_up(&**graph, &world.registry, &world.hints, place, end);
+    within(filled).await.unwrap();
+    shown(&["live", "shadow"]).await;
+    assert!(graph.swap(stream, &first).await.unwrap());
+    let second = graph.create_shadow(stream).await.unwrap().generation;
+    let filled = graph.apply(stream, &second, LogPosition::ZERO, end.into(), &[]);
+    filled.await.unwrap();
+    assert!(graph.swap(stream, &second).await.unwrap());
+    world.request();
+    shown(&["live", "old"]).await;
+}
+
+/// The engines do not end by themselves.
+#[tokio::test(start_paused = true)]
+async fn a_swap_beside_busy_sinks_is_reported() {
+    let world = World::new();
+    world.story.put("a", json!({"n": 1}));
+    let mut config = feeders();
+    config.engine.idle = Duration::from_hours(24);
+    let workers = Workers::start(world.ports(), config);
+    let replay = within(world.replay(Projection::Graph)).await;
+    assert_eq!(replay.state, ReplayState::Complete);
+    show_sinks(&workers, Projection::Graph, &["live", "old"]).await;
+    within(workers.shutdown()).await;
 }

@@ -15,9 +15,12 @@ use serde_json::json;
 use spice_core::{
     error::StoreError,
     id::LogPosition,
-    port::{Store, clock::Clock, log::Log},
+    port::{Store, StoreResult, clock::Clock, log::Log},
 };
-use spice_testing::double::{Call, Double, unavailable};
+use spice_testing::{
+    MemoryLog,
+    double::{Call, Double, Hook, unavailable},
+};
 use spice_workers::{
     engine::End,
     relay::{Relay, RelayConfig},
@@ -38,6 +41,18 @@ fn relay(world: &World, bus: &Arc<ScriptBus>, batch: usize) -> Relay {
         Arc::clone(&world.clock) as Arc<dyn Clock>,
         world.stream().clone(),
         config,
+    )
+}
+
+/// A relay of the story that sees its log through a double.
+fn relay_of(world: &World, bus: &Arc<ScriptBus>, log: Arc<dyn Log>) -> Relay {
+    Relay::new(
+        log,
+        Arc::new(Scripted(Arc::clone(bus))),
+        Arc::new(world.hints.clone()),
+        Arc::clone(&world.clock) as Arc<dyn Clock>,
+        world.stream().clone(),
+        RelayConfig::default(),
     )
 }
 
@@ -246,13 +261,50 @@ async fn the_last_checkpoint_of_a_sealed_log_is_written_immediately() {
         }
         Ok(())
     };
-    let relay = Relay::new(
-        Arc::new(Double::new(Arc::new(world.log.clone()), no_checkpoint)),
-        Arc::new(Scripted(Arc::clone(&bus))),
-        Arc::new(world.hints.clone()),
-        Arc::clone(&world.clock) as Arc<dyn Clock>,
-        world.stream().clone(),
-        RelayConfig::default(),
+    let log = Double::new(Arc::new(world.log.clone()), no_checkpoint);
+    let relay = relay_of(&world, &bus, Arc::new(log));
+    let ended = within(relay.run(CancellationToken::new())).await;
+    assert_eq!(ended.unwrap(), End::Sealed);
+    assert_eq!(checkpoint(&world).await, world.story.end());
+}
+
+/// The first checkpoint cannot be written; before the second one another relay moves it.
+struct Overtaken {
+    log: MemoryLog,
+    calls: AtomicU32,
+}
+
+impl Hook for Overtaken {
+    async fn before(&self, call: Call<'_>) -> StoreResult<()> {
+        if call.method != "move_checkpoint" {
+            return Ok(());
+        }
+        match self.calls.fetch_add(1, Ordering::SeqCst) {
+            0 => Err(unavailable(Store::Log)),
+            1 => {
+                let (stream, to) = (call.stream.unwrap(), LogPosition(1));
+                let moved = self.log.move_checkpoint(stream, LogPosition::ZERO, to);
+                moved.await.map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sealed_log_gets_its_last_checkpoint_also_when_another_relay_moved_it() {
+    let world = World::new();
+    world.story.tell();
+    world.story.seal();
+    let bus = Arc::new(ScriptBus::default());
+    let hook = Overtaken {
+        log: world.log.clone(),
+        calls: AtomicU32::default(),
+    };
+    let relay = relay_of(
+        &world,
+        &bus,
+        Arc::new(Double::new(Arc::new(world.log.clone()), hook)),
     );
     let ended = within(relay.run(CancellationToken::new())).await;
     assert_eq!(ended.unwrap(), End::Sealed);

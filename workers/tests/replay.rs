@@ -19,6 +19,7 @@ use spice_core::{
     id::{BranchGeneration, InstanceRef, LogPosition},
     lineage::{Lineage, View},
     port::{
+        StoreResult,
         documents::{Documents, Search},
         graph::{Entity, Graph},
         hints::{Hints, Topic},
@@ -29,13 +30,14 @@ use spice_core::{
 };
 use spice_store_local::LocalHints;
 use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
+use spice_testing::double::{Call, Double, Hook};
 use spice_workers::{
     replay::{abandon, drop_old, wait_caught_up},
     status::WorkerState,
     supervisor::{Role, Workers},
-    verify::{Projection, verify},
+    verify::{Projection, Sources, verify},
 };
-use support::{World, entity, feeders, within};
+use support::{Running, World, entity, feeders, within};
 
 const MANY: u64 = 300;
 
@@ -280,31 +282,34 @@ async fn a_replay_says_that_its_shadow_was_abandoned() {
     assert_eq!(replay.failure.unwrap().code, ReplayFault::ShadowDropped);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_shadow_that_differs_from_the_log_is_not_swapped_in() {
-    let world = World::new();
+/// A shadow of the graph that has lost two entities, and its engine.
+async fn shadow_that_differs(world: &World) -> (String, Running) {
     world.story.tell();
     world.project().await;
     let stream = world.stream();
-    let before = world.graph.sink(stream).await.unwrap();
+    let end = world.graph.sink(stream).await.unwrap().position;
     let shadow = world.graph.create_shadow(stream).await.unwrap().generation;
     let handler = world.graph_handler();
     let mut job = world.job(&*handler, world.lease(&*handler, "one"));
     job.sink.clone_from(&shadow);
     let running = world.start_job(&handler, job);
-    let filled = wait_caught_up(
-        &*world.graph,
-        &world.registry,
-        &world.hints,
-        (stream, Some(&shadow)),
-        before.position,
-    );
+    let place = (stream, Some(&*shadow));
+    let filled = wait_caught_up(&*world.graph, &world.registry, &world.hints, place, end);
     within(filled).await.unwrap();
     let lost = [entity("p1"), entity("p2")];
     let removed = world
         .graph
         .remove(stream, &shadow, BranchGeneration::MAIN, &lost);
     removed.await.unwrap();
+    (shadow, running)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shadow_that_differs_from_the_log_is_not_swapped_in() {
+    let world = World::new();
+    let (_, running) = shadow_that_differs(&world).await;
+    let stream = world.stream();
+    let before = world.graph.sink(stream).await.unwrap();
     let replay = within(world.replay(Projection::Graph)).await;
     assert_eq!(replay.state, ReplayState::Failed);
     let failure = replay.failure.as_ref().unwrap();
@@ -320,6 +325,64 @@ async fn a_shadow_that_differs_from_the_log_is_not_swapped_in() {
     assert_eq!(found, [("Part/p1", "missing"), ("Part/p2", "missing")]);
     assert_eq!(world.graph.sinks(stream).await.unwrap(), [before]);
     running.stop().await;
+}
+
+/// Another process, which drops the shadow once it was compared.
+struct Abandons {
+    graph: Arc<SqliteGraph>,
+    shadow: String,
+    is_compared: AtomicBool,
+}
+
+impl Hook for Abandons {
+    async fn before(&self, call: Call<'_>) -> StoreResult<()> {
+        if call.method == "latest" {
+            self.is_compared.store(true, Ordering::SeqCst);
+        }
+        if call.method != "sinks" || !self.is_compared.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        let stream = call.stream.unwrap();
+        let dropped = self.graph.drop_sink(stream, &self.shadow, SinkRole::Shadow);
+        dropped.await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_difference_of_a_shadow_that_another_process_dropped_is_no_answer() {
+    let world = World::new();
+    let (shadow, running) = shadow_that_differs(&world).await;
+    let hook = Abandons {
+        graph: Arc::clone(&world.graph),
+        shadow,
+        is_compared: AtomicBool::new(false),
+    };
+    let graph = Double::new(Arc::clone(&world.graph), hook);
+    let sources = Sources {
+        graph: &graph,
+        ..world.sources()
+    };
+    let id = world.request_replay(Projection::Graph).await;
+    let replay = within(world.carry_out_over(sources, id, &world.hints)).await;
+    assert_eq!(replay.state, ReplayState::Failed);
+    assert_eq!(replay.failure.unwrap().code, ReplayFault::ShadowDropped);
+    drop(running);
+}
+
+/// What a shadow has parked is known once its batch is recorded.
+#[tokio::test(start_paused = true)]
+async fn a_shadow_is_not_compared_before_its_batches_are_recorded() {
+    let world = World::new();
+    world.story.tell();
+    let stream = world.stream();
+    let end = LogPosition(world.story.end());
+    let shadow = world.graph.create_shadow(stream).await.unwrap().generation;
+    let (zero, through) = (LogPosition::ZERO, end.into());
+    let applied = world.graph.apply(stream, &shadow, zero, through, &[]);
+    applied.await.unwrap();
+    let replay = world.replay(Projection::Graph);
+    let replay = tokio::time::timeout(Duration::from_mins(10), replay).await;
+    assert!(replay.is_err(), "{replay:?}");
 }
 
 #[tokio::test(start_paused = true)]

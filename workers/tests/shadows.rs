@@ -15,10 +15,11 @@ use spice_core::{
     },
     replay::{ReplayFault, ReplayState},
 };
+use spice_testing::NoHints;
 use spice_workers::{
     replay::wait_caught_up,
     status::WorkerState,
-    supervisor::{Role, Workers},
+    supervisor::{Ports, Role, Workers, WorkersConfig},
     verify::Projection,
 };
 use support::{FaultyHandler, World, feeders, within};
@@ -133,5 +134,30 @@ async fn a_log_that_was_sealed_meanwhile_is_replayed_and_its_retries_are_carried
         let roles: Vec<SinkRole> = sinks.await.unwrap().iter().map(|sink| sink.role).collect();
         assert_eq!(roles, [SinkRole::Live, SinkRole::Old]);
     }
+    within(workers.shutdown()).await;
+}
+
+/// Every hint is lost, and the engine of the live sink does not end.
+#[tokio::test(start_paused = true)]
+async fn a_shadow_is_found_without_a_hint_beside_a_busy_live_sink() {
+    let world = World::new();
+    world.story.put("a", json!({"n": 1}));
+    let mut config = WorkersConfig::default();
+    config.engine.idle = Duration::from_hours(24);
+    let ports = Ports {
+        hints: Arc::new(NoHints),
+        ..world.ports()
+    };
+    let workers = Workers::start(ports, config);
+    let stream = world.stream();
+    let end = world.log.end(stream).await.unwrap();
+    let hints = &NoHints;
+    let (graph, registry) = (&*world.graph, &world.registry);
+    let filled = wait_caught_up(graph, registry, hints, (stream, None), end);
+    within(filled).await.unwrap();
+    let shadow = graph.create_shadow(stream).await.unwrap().generation;
+    let place = (stream, Some(&*shadow));
+    let filled = wait_caught_up(graph, registry, hints, place, end);
+    within(filled).await.unwrap();
     within(workers.shutdown()).await;
 }

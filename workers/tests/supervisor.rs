@@ -15,22 +15,24 @@ use std::{
 use serde_json::json;
 use spice_core::{
     bucket::Bucket,
-    id::{LogPosition, StreamId},
+    id::StreamId,
     port::{
         StoreResult,
-        documents::Documents,
         hints::{Hints, Topic},
         log::Log,
         registry::WorkerRegistry,
-        sink::{SinkRole, Sinks},
+        sink::Sinks,
     },
 };
-use spice_testing::double::{Call, Double, Hook};
+use spice_testing::{
+    NoHints,
+    double::{Call, Double, Hook},
+};
 use spice_workers::{
     engine::{EngineConfig, Handler},
     replay::wait_caught_up,
     status::{WorkerState, WorkerStatus},
-    supervisor::{LeaseConfig, Role, Workers, WorkersConfig},
+    supervisor::{LeaseConfig, Ports, Role, Workers, WorkersConfig},
 };
 use support::{LEASE, Story, World, within};
 use tokio::sync::watch::Receiver;
@@ -130,6 +132,24 @@ async fn a_log_whose_sinks_are_at_its_end_has_no_task() {
     world.request_retry("a").await;
     world.request();
     world.wait_for_retries().await;
+    within(workers.shutdown()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_of_a_resting_log_is_found_without_a_hint() {
+    let world = World::new();
+    world.story.tell();
+    let ports = Ports {
+        hints: Arc::new(NoHints),
+        ..world.ports()
+    };
+    let workers = Workers::start(ports, workers_config("one"));
+    wait_settled(&world, &world.story).await;
+    for role in Role::ALL {
+        until(&workers, world.stream(), role, WorkerState::Resting).await;
+    }
+    world.story.put("a", json!({"n": 1}));
+    wait_settled(&world, &world.story).await;
     within(workers.shutdown()).await;
 }
 
@@ -315,51 +335,6 @@ async fn a_panic_is_contained_and_the_task_restarted() {
     wait_settled(&world, &world.story).await;
     assert_eq!(world.graph_sequence("p3").await, Some(3));
     within(workers.shutdown()).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_log_that_differs_from_any_sinks_anchor_is_not_projected() {
-    for (reason, seen_by) in [
-        ("log_truncated", SinkRole::Live),
-        ("log_diverged", SinkRole::Live),
-        ("log_truncated", SinkRole::Shadow),
-        ("log_diverged", SinkRole::Shadow),
-    ] {
-        let mut world = World::new();
-        for name in ["a", "b"] {
-            world.story.put(name, json!({"n": 1}));
-        }
-        world.chain(None);
-        if seen_by == SinkRole::Live {
-            world.run_through(&world.documents_handler()).await;
-        } else {
-            let (documents, stream) = (&world.documents, world.stream());
-            let shadow = documents.create_shadow(stream).await.unwrap().generation;
-            let seen = world.head().anchor().unwrap().into();
-            let filled = documents.apply(stream, &shadow, LogPosition::ZERO, seen, &[]);
-            filled.await.unwrap();
-        }
-        if reason == "log_truncated" {
-            let whole = world.log.lines(world.stream());
-            world
-                .log
-                .put(world.stream(), whole[..whole.len() - 2].to_vec());
-        } else {
-            world.exchange_last();
-        }
-        world.registry = World::new().registry;
-        let workers = Workers::start(world.ports(), workers_config("one"));
-        for role in Role::FEEDERS {
-            let mut status = status(&workers, world.stream(), role).await;
-            let refused = status.wait_for(|it| {
-                matches!(&it.state, WorkerState::Damaged { reason: why, .. } if why.contains(reason))
-            });
-            within(refused).await.unwrap();
-        }
-        let graph = world.graph.sink(world.stream()).await.unwrap();
-        assert_eq!(graph.position.0, 0, "nothing was projected");
-        within(workers.shutdown()).await;
-    }
 }
 
 /// The shadow may deal with the seal first, while the live sink still waits for the store. The log is

@@ -14,6 +14,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, Ordering},
+        mpsc::RecvTimeoutError,
     },
     time::Duration,
 };
@@ -54,7 +55,7 @@ use spice_workers::{
     supervisor::{Ports, Role, WorkersConfig},
     verify::{Projection, Sources},
 };
-use tokio::task::JoinHandle;
+use tokio::{sync::oneshot, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use faults::Away;
@@ -319,7 +320,7 @@ impl World {
                 .unwrap()
                 .is_empty()
             {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         };
         within(carried_out).await;
@@ -347,8 +348,18 @@ impl World {
 
     /// Carries out a replay beside the workers.
     pub async fn carry_out(&self, id: ReplayId, hints: &dyn Hints) -> Replay {
+        self.carry_out_over(self.sources(), id, hints).await
+    }
+
+    /// Carries out a replay over these stores.
+    pub async fn carry_out_over(
+        &self,
+        sources: Sources<'_>,
+        id: ReplayId,
+        hints: &dyn Hints,
+    ) -> Replay {
         let replayer = Replayer {
-            sources: self.sources(),
+            sources,
             hints,
             clock: &*self.clock,
             backoff: Seeded::new(Backoff::new(LEASE / 300, LEASE), 7, "replay"),
@@ -520,8 +531,22 @@ pub fn config() -> EngineConfig {
     }
 }
 
-/// Fails after hours of paused time: then the future never ends.
+/// Fails after an hour of paused time, or after a minute of real time, which a task may fill that
+/// never waits: then the future never ends.
 pub async fn within<T>(future: impl Future<Output = T>) -> T {
-    let hours = Duration::from_hours(12);
-    tokio::time::timeout(hours, future).await.expect("in time")
+    let (minute, hour) = (Duration::from_mins(1), Duration::from_hours(1));
+    let (late, is_late) = oneshot::channel();
+    let (done, is_done) = std::sync::mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        if is_done.recv_timeout(minute) == Err(RecvTimeoutError::Timeout) {
+            let _gone = late.send(());
+        }
+    });
+    let ended = tokio::select! {
+        biased;
+        answer = tokio::time::timeout(hour, future) => answer.ok(),
+        Ok(()) = is_late => None,
+    };
+    drop(done);
+    ended.expect("in time")
 }
