@@ -275,6 +275,10 @@ async fn truncation_is_refused() {
     let text = String::from_utf8_lossy(&verified.stdout).into_owned();
     assert_eq!(verified.status.code(), Some(1), "{text}");
     assert!(text.contains("chain_broken"), "{text}");
+    let of_shop = text.lines().find(|line| line.starts_with("shop: "));
+    assert!(of_shop.unwrap().ends_with(", damaged"), "{text}");
+    let (code, text) = site.audit(&["head"]).await;
+    assert!(code == 6 && text.contains("chain_broken"), "{code}: {text}");
 
     for command in [vec!["replay"], vec!["verify", "--repair"]] {
         let line = [&command[..], &["--database", "shop", "--data-dir", &data]].concat();
@@ -369,6 +373,9 @@ async fn a_person_accepts_a_truncation_and_a_kept_head_still_shows_it() {
     assert!(text.contains("nothing to accept"), "{text}");
 
     site.with(cut_last);
+    // What the stores have seen counts before what a person kept.
+    let (_, text) = site.audit(&verify).await;
+    assert!(text.contains("accept-truncation"), "{text}");
     let lost = format!("positions {} to {} are lost", end - 2, end - 1);
     let accept = ["accept-truncation", "-d", "shop"];
     let (code, text) = site.audit(&accept).await;

@@ -1,13 +1,33 @@
 //! Each store is where its URL says, for every command, and a wrong URL is explained without its secrets.
 
-use std::{fs, path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use serde_json::json;
+use spice_core::{
+    guard::Guards,
+    id::{BranchGeneration, StreamId},
+    port::{
+        Store,
+        graph::{Entity, Graph},
+        sink::Sinks,
+    },
+};
 use spice_e2e::embedded::{Embedded, Options, spice};
+use spice_store_sqlite::{Claim, Location, Mode, SqliteGraph};
 use tempfile::TempDir;
-use tokio::process::Command;
+use tokio::{process::Command, time::timeout};
 
 use crate::shell::CommandResult;
+
+/// The longest time that a command may take.
+const PATIENCE: Duration = Duration::from_mins(1);
+const FREE_PORTS: &str =
+    "--gateway-listen 127.0.0.1:0 --oms-listen 127.0.0.1:0 --funnel-listen 127.0.0.1:0";
 
 /// A folder with a config file that names some stores; the environment and flags name others.
 struct Places {
@@ -62,8 +82,17 @@ impl Places {
 }
 
 async fn run(mut command: Command) -> CommandResult {
-    let output = command.stdin(Stdio::null()).output();
-    CommandResult::of(&output.await.unwrap())
+    let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
+    let output = timeout(PATIENCE, output).await.unwrap();
+    CommandResult::of(&output.unwrap())
+}
+
+/// A command on the stores of a data directory.
+async fn on_directory(directory: &Path, line: &str) -> Command {
+    let mut command = Command::new(spice().await.unwrap());
+    command.args(line.split(' '));
+    command.arg("--data-dir").arg(directory);
+    command
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -153,15 +182,16 @@ async fn a_replay_goes_on_when_the_process_that_rebuilds_is_killed() {
     let pid = server.pid().unwrap().to_string();
     let mut stop = Command::new("kill");
     assert!(stop.args(["-STOP", &pid]).status().await.unwrap().success());
-    let mut command = Command::new(spice().await.unwrap());
-    command
-        .args(["replay", "--data-dir"])
-        .arg(server.directory());
-    let replay = tokio::spawn(run(command));
+    let replay = tokio::spawn(run(on_directory(server.directory(), "replay").await));
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(!replay.is_finished());
     server.kill().await.unwrap();
-    let replayed = tokio::time::timeout(Duration::from_secs(30), replay);
+    // A store that is free a moment later than the log.
+    let registry = server.directory().join("registry.sqlite");
+    let claim = Claim::take(Store::Registry, &registry).unwrap();
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    drop(claim);
+    let replayed = timeout(Duration::from_secs(30), replay);
     let replayed = replayed.await.unwrap().unwrap().ok();
     for line in [
         "another process owns the log",
@@ -173,6 +203,65 @@ async fn a_replay_goes_on_when_the_process_that_rebuilds_is_killed() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_appends_is_refused_beside_a_process_that_does() {
+    let server = Embedded::start(Options::default()).await.unwrap();
+    let gateway = server.gateway().unwrap();
+    gateway.create_database("shop").await.unwrap();
+    let pid = server.pid().unwrap();
+    for line in [
+        "audit accept-truncation -d shop".to_owned(),
+        format!("dev {FREE_PORTS}"),
+        format!("demo {FREE_PORTS}"),
+    ] {
+        let refused = run(on_directory(server.directory(), &line).await).await;
+        let error = refused.fails(1);
+        let owner = format!("another process (pid {pid}) has this directory open");
+        assert!(error.contains(&owner), "{line}: {error}");
+    }
+    let repaired = on_directory(server.directory(), "verify --repair").await;
+    run(repaired).await.ok();
+    gateway.create_database("still-served").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_difference_names_its_branch_and_is_repaired() {
+    let mut server = Embedded::start(Options::default()).await.unwrap();
+    let gateway = server.gateway().unwrap();
+    gateway.create_database("shop").await.unwrap();
+    let class = json!({"id": "Item", "label": "Item", "properties": [
+        {"name": "sku", "type": "string", "primaryKey": true},
+    ]});
+    gateway.create_class("shop", &class).await.unwrap();
+    let verify = |line: &'static str| on_directory(server.directory(), line);
+    run(verify("verify").await).await.ok();
+    server.terminate(Duration::from_secs(30)).await.unwrap();
+    let file = Location::Kept(server.directory().join("graph.sqlite"));
+    let graph = SqliteGraph::open(&file, Mode::Threads, Guards::default()).unwrap();
+    let shop: StreamId = "shop".parse().unwrap();
+    let live = graph.sink(&shop).await.unwrap().generation;
+    let lost = [Entity::Class("Item".parse().unwrap())];
+    let removed = graph.remove(&shop, &live, BranchGeneration::MAIN, &lost);
+    removed.await.unwrap();
+    drop(graph);
+
+    let verify = |line: &'static str| on_directory(server.directory(), line);
+    let shown = run(verify("verify").await).await;
+    assert_eq!(shown.code, 1, "{}{}", shown.out, shown.err);
+    let row = shown.out.lines().find(|line| line.starts_with("graph "));
+    let words: Vec<&str> = row.unwrap_or_default().split_whitespace().collect();
+    let expected = ["graph", "main", "class", "Item", "missing", "1", "-", "-"];
+    assert_eq!(words, expected, "{}", shown.out);
+    let repaired = run(verify("verify --repair").await).await.ok();
+    assert!(repaired.contains("repaired: 1 entities"), "{repaired}");
+    run(verify("verify").await).await.ok();
+    let graph = server.directory().join("graph.sqlite");
+    fs::remove_file(&graph).unwrap();
+    let error = run(verify("verify").await).await.fails(6);
+    assert!(error.contains("graph.sqlite does not exist"), "{error}");
+    assert!(!graph.exists(), "a comparison creates nothing");
+}
+
 #[tokio::test]
 async fn a_replay_or_a_comparison_of_no_database_has_the_exit_code_of_what_is_not_found() {
     let mut server = Embedded::start(Options::default()).await.unwrap();
@@ -180,9 +269,7 @@ async fn a_replay_or_a_comparison_of_no_database_has_the_exit_code_of_what_is_no
     gateway.create_database("shop").await.unwrap();
     server.terminate(Duration::from_secs(30)).await.unwrap();
     for line in ["replay --database nope", "verify --database nope"] {
-        let mut command = Command::new(spice().await.unwrap());
-        command.args(line.split(' '));
-        command.arg("--data-dir").arg(server.directory());
+        let command = on_directory(server.directory(), line).await;
         let error = run(command).await.fails(3);
         assert!(error.contains("\"nope\""), "{error}");
     }
@@ -190,7 +277,6 @@ async fn a_replay_or_a_comparison_of_no_database_has_the_exit_code_of_what_is_no
 
 #[tokio::test]
 async fn a_log_that_is_not_there_has_one_exit_code_and_is_not_created() {
-    let spice = spice().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let elsewhere = folder.path().join("elsewhere");
     for line in [
@@ -203,12 +289,7 @@ async fn a_log_that_is_not_there_has_one_exit_code_and_is_not_created() {
         "verify --repair",
         "replay",
     ] {
-        let mut command = Command::new(spice);
-        command
-            .args(line.split(' '))
-            .arg("--data-dir")
-            .arg(&elsewhere);
-        let error = run(command).await.fails(3);
+        let error = run(on_directory(&elsewhere, line).await).await.fails(3);
         assert!(error.contains("there is no log at"), "{line}: {error}");
         assert!(!elsewhere.exists(), "{line}: a wrong place is not created");
     }
