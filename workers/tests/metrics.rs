@@ -26,7 +26,7 @@ use spice_workers::{
     supervisor::{Role, Workers, WorkersConfig},
     verify::Projection,
 };
-use support::{Story, World, feeders, within};
+use support::{Story, World, feeders, until_state, within};
 
 async fn scrape(workers: &Workers) -> String {
     render(&[&*workers.source()]).await.unwrap()
@@ -40,29 +40,24 @@ fn value(text: &str, series: &str) -> Option<f64> {
 
 /// Waits until the relay or a worker is in such a state.
 async fn until(world: &World, workers: &Workers, role: Role, met: impl Fn(&WorkerState) -> bool) {
-    let mut status = loop {
-        if let Some(status) = workers.status(world.stream(), role) {
-            break status;
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    };
-    within(status.wait_for(|status| met(&status.state)))
-        .await
-        .unwrap();
+    until_state(workers, world.stream(), role, met).await;
 }
 
 /// Waits until there is nothing to do.
 async fn rest(world: &World, workers: &Workers) {
     let end = world.log.end(world.stream()).await.unwrap();
     for role in Role::FEEDERS {
-        loop {
-            until(world, workers, role, |state| *state == WorkerState::Resting).await;
-            let status = workers.status(world.stream(), role).unwrap();
-            if status.borrow().position >= end {
-                break;
+        let rests = async {
+            loop {
+                until(world, workers, role, |state| *state == WorkerState::Resting).await;
+                let status = workers.status(world.stream(), role).unwrap();
+                if status.borrow().position >= end {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        };
+        within(rests).await;
     }
 }
 

@@ -3,8 +3,6 @@
 
 mod support;
 
-use std::time::Duration;
-
 use serde_json::json;
 use spice_core::{
     id::LogPosition,
@@ -19,20 +17,13 @@ use spice_workers::{
     status::WorkerState,
     supervisor::{Role, Workers, WorkersConfig},
 };
-use support::{World, within};
+use support::{World, until_state, within};
 
 /// Waits until a role reports that it refuses the log.
 async fn is_refused(world: &World, workers: &Workers, role: Role, reason: &str) {
-    let mut status = loop {
-        if let Some(status) = workers.status(world.stream(), role) {
-            break status;
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    };
-    let refused = status.wait_for(
-        |it| matches!(&it.state, WorkerState::Damaged { reason: why, .. } if why.contains(reason)),
-    );
-    within(refused).await.unwrap();
+    let stream = world.stream();
+    let met = |it: &WorkerState| matches!(it, WorkerState::Damaged { reason: why, .. } if why.contains(reason));
+    until_state(workers, stream, role, met).await;
 }
 
 fn chained_world() -> World {

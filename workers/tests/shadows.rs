@@ -22,7 +22,7 @@ use spice_workers::{
     supervisor::{Ports, Role, Workers, WorkersConfig},
     verify::Projection,
 };
-use support::{FaultyHandler, World, feeders, within};
+use support::{FaultyHandler, World, feeders, until_state, within};
 
 /// Fills a shadow of the graph with a handler, and ends its engine.
 async fn fill_shadow(world: &World, handler: &Arc<FaultyHandler>) -> String {
@@ -111,14 +111,8 @@ async fn a_log_that_was_sealed_meanwhile_is_replayed_and_its_retries_are_carried
     let workers = Workers::start(world.ports(), feeders());
     world.story.seal();
     for role in Role::FEEDERS {
-        let mut status = loop {
-            if let Some(status) = workers.status(world.stream(), role) {
-                break status;
-            }
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        };
-        let ended = status.wait_for(|status| status.state == WorkerState::Ended);
-        within(ended).await.unwrap();
+        let is_ended = |state: &WorkerState| *state == WorkerState::Ended;
+        until_state(&workers, world.stream(), role, is_ended).await;
     }
 
     world.request_retry("a").await;

@@ -31,11 +31,10 @@ use spice_testing::{
 use spice_workers::{
     engine::{EngineConfig, Handler},
     replay::wait_caught_up,
-    status::{WorkerState, WorkerStatus},
+    status::WorkerState,
     supervisor::{LeaseConfig, Ports, Role, Workers, WorkersConfig},
 };
-use support::{LEASE, Story, World, within};
-use tokio::sync::watch::Receiver;
+use support::{LEASE, Story, World, until_state, within};
 
 fn workers_config(owner: &str) -> WorkersConfig {
     WorkersConfig {
@@ -51,20 +50,8 @@ fn workers_config(owner: &str) -> WorkersConfig {
     }
 }
 
-/// Returns the status of a log as soon as there is one.
-async fn status(workers: &Workers, stream: &StreamId, role: Role) -> Receiver<WorkerStatus> {
-    loop {
-        if let Some(status) = workers.status(stream, role) {
-            return status;
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
-
 async fn until(workers: &Workers, stream: &StreamId, role: Role, state: WorkerState) {
-    let mut status = status(workers, stream, role).await;
-    let met = status.wait_for(|status| status.state == state);
-    within(met).await.unwrap();
+    until_state(workers, stream, role, |it| *it == state).await;
 }
 
 async fn wait_settled(world: &World, story: &Story) {
@@ -145,7 +132,7 @@ async fn work_of_a_resting_log_is_found_without_a_hint() {
     };
     let workers = Workers::start(ports, workers_config("one"));
     wait_settled(&world, &world.story).await;
-    for role in Role::ALL {
+    for role in Role::FEEDERS {
         until(&workers, world.stream(), role, WorkerState::Resting).await;
     }
     world.story.put("a", json!({"n": 1}));
@@ -307,9 +294,8 @@ async fn a_broken_log_is_reported_and_delays_no_other() {
     world.log.append_late(&broken, batch).unwrap();
     let workers = Workers::start(world.ports(), workers_config("one"));
     wait_settled(&world, &world.story).await;
-    let mut status = status(&workers, &broken, Role::Graph).await;
-    let damaged = status.wait_for(|it| matches!(it.state, WorkerState::Damaged { .. }));
-    within(damaged).await.unwrap();
+    let is_damaged = |it: &WorkerState| matches!(it, WorkerState::Damaged { .. });
+    until_state(&workers, &broken, Role::Graph, is_damaged).await;
     within(workers.shutdown()).await;
 }
 
@@ -326,12 +312,8 @@ async fn a_panic_is_contained_and_the_task_restarted() {
     let mut ports = world.ports();
     ports.graph = Arc::new(Double::new(Arc::clone(&world.graph), panic_once));
     let workers = Workers::start(ports, workers_config("one"));
-    let mut status = status(&workers, world.stream(), Role::Graph).await;
-    let told = status.wait_for(|it| match &it.state {
-        WorkerState::Damaged { reason, .. } => reason.contains("fragile"),
-        _ => false,
-    });
-    within(told).await.unwrap();
+    let is_reported = |it: &WorkerState| matches!(it, WorkerState::Damaged { reason, .. } if reason.contains("fragile"));
+    until_state(&workers, world.stream(), Role::Graph, is_reported).await;
     wait_settled(&world, &world.story).await;
     assert_eq!(world.graph_sequence("p3").await, Some(3));
     within(workers.shutdown()).await;
@@ -352,9 +334,8 @@ async fn a_seal_reaches_a_live_sink_beside_a_shadow() {
         wait_settled(&world, &world.story).await;
         away.store(true, Ordering::SeqCst);
         world.story.put("a", json!({"n": 2}));
-        let mut graph = status(&workers, world.stream(), Role::Graph).await;
-        let paused = graph.wait_for(|it| matches!(it.state, WorkerState::Paused { .. }));
-        within(paused).await.unwrap();
+        let is_paused = |it: &WorkerState| matches!(it, WorkerState::Paused { .. });
+        until_state(&workers, world.stream(), Role::Graph, is_paused).await;
         away.store(false, Ordering::SeqCst);
         let shadow = world.graph.create_shadow(world.stream()).await.unwrap();
         world.request();

@@ -52,7 +52,7 @@ use spice_workers::{
     projection_worker::ProjectionWorker,
     replay::{Replayer, wait_caught_up},
     status::WorkerState,
-    supervisor::{Ports, Role, WorkersConfig},
+    supervisor::{Ports, Role, Workers, WorkersConfig},
     verify::{Projection, Sources},
 };
 use tokio::{sync::oneshot, task::JoinHandle};
@@ -522,6 +522,25 @@ pub fn feeders() -> WorkersConfig {
 /// How long a lease lasts.
 pub const LEASE: Duration = Duration::from_secs(30);
 
+/// Waits until a log's worker in a role is in such a state.
+pub async fn until_state(
+    workers: &Workers,
+    stream: &StreamId,
+    role: Role,
+    met: impl Fn(&WorkerState) -> bool,
+) {
+    let reached = async {
+        let mut status = loop {
+            if let Some(status) = workers.status(stream, role) {
+                break status;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        };
+        status.wait_for(|it| met(&it.state)).await.map(drop)
+    };
+    within(reached).await.unwrap();
+}
+
 /// An engine that keeps running when nothing is left to do.
 pub fn config() -> EngineConfig {
     EngineConfig {
@@ -531,14 +550,14 @@ pub fn config() -> EngineConfig {
     }
 }
 
-/// Fails after an hour of paused time, or after a minute of real time, which a task may fill that
+/// Fails after an hour of paused time, or after minutes of real time, which a task may fill that
 /// never waits: then the future never ends.
 pub async fn within<T>(future: impl Future<Output = T>) -> T {
-    let (minute, hour) = (Duration::from_mins(1), Duration::from_hours(1));
+    let (minutes, hour) = (Duration::from_mins(2), Duration::from_hours(1));
     let (late, is_late) = oneshot::channel();
     let (done, is_done) = std::sync::mpsc::channel::<()>();
     std::thread::spawn(move || {
-        if is_done.recv_timeout(minute) == Err(RecvTimeoutError::Timeout) {
+        if is_done.recv_timeout(minutes) == Err(RecvTimeoutError::Timeout) {
             let _gone = late.send(());
         }
     });
