@@ -20,7 +20,11 @@ use spice_core::{
 use spice_e2e::embedded::{Embedded, Options, spice};
 use spice_store_sqlite::{Claim, Location, Mode, SqliteGraph};
 use tempfile::TempDir;
-use tokio::{process::Command, time::timeout};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{ChildStdout, Command},
+    time::timeout,
+};
 
 use crate::shell::CommandResult;
 
@@ -173,34 +177,54 @@ async fn every_command_works_on_the_stores_that_are_named() {
     );
 }
 
+/// Stops a process, or has it go on.
+async fn signal(signal: &str, pid: u32) {
+    let mut kill = Command::new("kill");
+    kill.args([signal, &pid.to_string()]);
+    assert!(kill.status().await.unwrap().success());
+}
+
+/// Reads what a command prints until a line contains a text.
+async fn read_until(lines: &mut Lines<BufReader<ChildStdout>>, text: &str) {
+    let found = async {
+        loop {
+            let line = lines.next_line().await.unwrap();
+            assert!(line.is_some(), "it has ended without {text:?}");
+            if line.is_some_and(|line| line.contains(text)) {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, found).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replay_goes_on_when_the_process_that_rebuilds_is_killed() {
     let mut server = Embedded::start(Options::default()).await.unwrap();
     let gateway = server.gateway().unwrap();
     gateway.create_database("shop").await.unwrap();
     // It holds the lock and does nothing.
-    let pid = server.pid().unwrap().to_string();
-    let mut stop = Command::new("kill");
-    assert!(stop.args(["-STOP", &pid]).status().await.unwrap().success());
-    let replay = tokio::spawn(run(on_directory(server.directory(), "replay").await));
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    assert!(!replay.is_finished());
+    signal("-STOP", server.pid().unwrap()).await;
+    let mut command = on_directory(server.directory(), "replay").await;
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut replay = command.kill_on_drop(true).spawn().unwrap();
+    let mut lines = BufReader::new(replay.stdout.take().unwrap()).lines();
+    read_until(&mut lines, "another process owns the log").await;
+
+    // One store is free a moment later than the log.
+    signal("-STOP", replay.id().unwrap()).await;
     server.kill().await.unwrap();
-    // A store that is free a moment later than the log.
     let registry = server.directory().join("registry.sqlite");
     let claim = Claim::take(Store::Registry, &registry).unwrap();
+    signal("-CONT", replay.id().unwrap()).await;
+    read_until(&mut lines, "that process has ended; this one goes on").await;
+    // It opens the stores for the first time after half a second, and prints nothing.
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     drop(claim);
-    let replayed = timeout(Duration::from_secs(30), replay);
-    let replayed = replayed.await.unwrap().unwrap().ok();
-    for line in [
-        "another process owns the log",
-        "that process has ended; this one goes on",
-        "graph matches the log and is live now",
-        "documents matches the log and is live now",
-    ] {
-        assert!(replayed.contains(line), "{replayed}");
-    }
+    read_until(&mut lines, "graph matches the log and is live now").await;
+    read_until(&mut lines, "documents matches the log and is live now").await;
+    let status = timeout(PATIENCE, replay.wait()).await.unwrap().unwrap();
+    assert!(status.success(), "{status}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
