@@ -5,6 +5,8 @@ mod support;
 
 use serde_json::json;
 use spice_core::{
+    chain::{Anchor, KeptHead, LogFault},
+    error::StoreError,
     id::LogPosition,
     port::{
         documents::Documents,
@@ -14,6 +16,7 @@ use spice_core::{
     },
 };
 use spice_workers::{
+    audit::check,
     status::WorkerState,
     supervisor::{Role, Workers, WorkersConfig},
 };
@@ -87,6 +90,31 @@ async fn a_log_that_differs_from_the_registrys_anchor_is_not_projected() {
     let graph = world.graph.sink(stream).await.unwrap();
     assert_eq!(graph.position, zero, "nothing was projected");
     within(workers.shutdown()).await;
+}
+
+/// There is something to accept, also when a person has kept a head that is lost, too.
+#[tokio::test]
+async fn the_last_position_that_a_store_has_seen_is_named_first() {
+    let world = chained_world();
+    let seen = world.head().anchor().unwrap();
+    let (end, chain) = (seen.position, seen.chain);
+    let beyond = |count| LogPosition(end.0 + count);
+    let anchors = [1, 2].map(|count| Anchor {
+        position: beyond(count),
+        ..seen
+    });
+    let position = beyond(3);
+    let kept = [KeptHead { position, chain }];
+    let checked = check(&world.log, world.stream(), &anchors, &kept).await;
+    let StoreError::LogRefused(fault) = checked.unwrap_err() else {
+        panic!("another error");
+    };
+    let expected = LogFault::Truncated {
+        stream: world.stream().clone(),
+        end,
+        seen: beyond(2),
+    };
+    assert_eq!(*fault, expected);
 }
 
 #[tokio::test(start_paused = true)]

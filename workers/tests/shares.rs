@@ -11,10 +11,12 @@ use spice_core::{
     port::{log::Log, registry::WorkerRegistry},
 };
 use spice_workers::{
+    engine::EngineConfig,
     replay::wait_caught_up,
+    status::WorkerState,
     supervisor::{LeaseConfig, Role, Workers, WorkersConfig},
 };
-use support::{LEASE, World, within};
+use support::{LEASE, World, until_state, within};
 
 const OWNER: &str = "one";
 const WORKER: &str = "graph_worker";
@@ -55,20 +57,35 @@ async fn take_all(world: &World, owner: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn the_logs_of_a_lost_lease_are_left_to_its_new_owner() {
-    let world = World::new();
-    world.story.put("a", json!({"n": 1}));
-    let workers = Workers::start(world.ports(), config(false));
-    wait_settled(&world).await;
-    world.clock.advance(LEASE);
-    take_all(&world, "another").await;
-    let left = async {
-        while workers.status(world.stream(), Role::Graph).is_some() {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-    };
-    within(left).await;
-    assert!(workers.status(world.stream(), Role::Relay).is_some());
-    within(workers.shutdown()).await;
+    let idle = EngineConfig::default().idle;
+    for (idle, before, after) in [
+        (
+            Duration::from_hours(24),
+            WorkerState::Running,
+            WorkerState::Ended,
+        ),
+        (idle, WorkerState::Resting, WorkerState::Resting),
+    ] {
+        let world = World::new();
+        world.story.put("a", json!({"n": 1}));
+        let mut config = config(false);
+        config.engine.idle = idle;
+        let workers = Workers::start(world.ports(), config);
+        wait_settled(&world).await;
+        until_state(&workers, world.stream(), Role::Graph, |it| *it == before).await;
+        let status = workers.status(world.stream(), Role::Graph).unwrap();
+        world.clock.advance(LEASE);
+        take_all(&world, "another").await;
+        let left = async {
+            while workers.status(world.stream(), Role::Graph).is_some() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        };
+        within(left).await;
+        assert_eq!(status.borrow().state, after);
+        assert!(workers.status(world.stream(), Role::Relay).is_some());
+        within(workers.shutdown()).await;
+    }
 }
 
 /// Another process took this one for dead. The lease comes back with another fence, and no task
