@@ -13,7 +13,7 @@ use spice_core::{
         bus::Bus,
         clock::Clock,
         hints::{Hints, Listener, Topic},
-        log::{Log, Record, missing},
+        log::{Log, Record},
     },
 };
 use tokio::{
@@ -249,16 +249,11 @@ impl Relay {
     }
 
     fn check(&self, records: &[Record], place: &mut Place<'_>) -> Result<(), Halt> {
-        let mut expected = place.position;
         let mut bytes = 0;
         for record in records {
-            if record.position != expected {
-                return Err(Halt::Damaged(missing(&self.stream, expected)));
-            }
             let checked = place.head.take(record.position, &record.line);
             checked.map_err(StoreError::from)?;
             bytes += record.line.len();
-            expected = expected.next();
         }
         let average = (bytes / records.len().max(1)).max(1);
         let upper = self.config.batch_records.min(place.read_limit * 4).max(1);

@@ -9,10 +9,7 @@ use spice_core::{
     error::StoreError,
     guard::Guard,
     id::StreamId,
-    port::{
-        bus::Subscription,
-        log::{Record, missing},
-    },
+    port::{bus::Subscription, log::Record},
 };
 
 use super::{patience::Halt, session::Session};
@@ -251,9 +248,6 @@ fn read_log<'r>(
 ) -> Result<Vec<Event<'r>>, Halt> {
     let mut events = Vec::with_capacity(records.len());
     for record in records {
-        if record.position != head.position() {
-            return Err(Halt::Damaged(missing(stream, head.position())));
-        }
         head.take(record.position, &record.line)
             .map_err(StoreError::from)?;
         events.push(Event::read(record, stream).map_err(StoreError::from)?);
