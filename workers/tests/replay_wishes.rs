@@ -94,6 +94,34 @@ async fn a_suspended_replay_fills_nothing_and_loses_nothing() {
     within(replayers.shutdown()).await;
 }
 
+/// The engine of the shadow does not end by itself.
+#[tokio::test(start_paused = true)]
+async fn a_full_shadow_is_not_fed_while_its_replay_is_suspended() {
+    let world = World::new();
+    world.story.tell();
+    let mut config = WorkersConfig::default();
+    config.engine.idle = Duration::from_hours(24);
+    let workers = Workers::start(world.ports(), config);
+    let request = ReplayRequest {
+        approval: Approval::Manual,
+        ..ReplayRequest::blue_green([Projection::Graph])
+    };
+    let id = world.start_replay(request).await;
+    until(&world, id, ReplayState::AwaitingApproval).await;
+    let full = world.story.end();
+    wish(&world, id, |replay| replay.suspend(true)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    world.story.put("later", json!({"n": 1}));
+    world.wait_for(&world.graph_handler()).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    let held = [
+        (SinkRole::Live, world.story.end()),
+        (SinkRole::Shadow, full),
+    ];
+    assert_eq!(roles(&world, Projection::Graph).await, held);
+    within(workers.shutdown()).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_replay_waits_for_its_approval_after_the_comparison() {
     let world = World::new();

@@ -19,7 +19,7 @@ use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::shared::Shared;
-use crate::{engine::End, replay::Replayer, verify::Sources};
+use crate::{replay::Replayer, verify::Sources};
 
 /// Returns when a log has a replay that is not finished. Hints wake it; it also looks from time to
 /// time.
@@ -68,7 +68,7 @@ pub(super) async fn run_replays(
     shared: &Shared,
     stream: &StreamId,
     token: &CancellationToken,
-) -> StoreResult<End> {
+) -> StoreResult<()> {
     let (sender, mut found) = mpsc::unbounded_channel();
     let mut listing = std::pin::pin!(list_open(shared, stream, sender));
     let mut running = FuturesUnordered::new();
@@ -76,7 +76,7 @@ pub(super) async fn run_replays(
     loop {
         tokio::select! {
             biased;
-            () = token.cancelled() => return Ok(End::Stopped),
+            () = token.cancelled() => return Ok(()),
             Some(open) = found.recv() => {
                 for replay in open {
                     if known.insert(replay.id) {
@@ -84,13 +84,13 @@ pub(super) async fn run_replays(
                     }
                 }
                 if running.is_empty() {
-                    return Ok(End::Idle);
+                    return Ok(());
                 }
             }
             Some(ended) = running.next() => {
                 known.remove(&ended?);
                 if running.is_empty() {
-                    return Ok(End::Idle);
+                    return Ok(());
                 }
             }
             failure = &mut listing => return Err(failure),

@@ -3,7 +3,7 @@
 use spice_core::{
     error::StoreError,
     id::StreamId,
-    port::{Store, registry::Lease},
+    port::{Store, StoreResult, registry::Lease},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -13,7 +13,7 @@ use super::{
     sinks::Engines,
 };
 use crate::{
-    engine::{End, Halt, Patience},
+    engine::{Halt, Patience},
     relay::Relay,
 };
 
@@ -24,7 +24,7 @@ pub(super) async fn run_once(
     role: Role,
     task: &Task,
     (lease, token): (&Lease, &CancellationToken),
-) -> Result<End, StoreError> {
+) -> StoreResult<()> {
     if role == Role::Replay {
         return run_replays(shared, stream, token).await;
     }
@@ -40,7 +40,7 @@ pub(super) async fn run_once(
             let store = Store::Registry;
             return Err(StoreError::Unavailable { store, reason });
         }
-        Err(_) => return Ok(End::Stopped),
+        Err(_) => return Ok(()),
     }
     if let Some(handler) = shared.handler(role) {
         let engines = Engines {
@@ -65,5 +65,5 @@ pub(super) async fn run_once(
         config,
     );
     let relay = relay.report_to(task.reporter.clone());
-    relay.run(token.clone()).await
+    relay.run(token.clone()).await.map(drop)
 }

@@ -13,7 +13,6 @@ use futures::FutureExt;
 use spice_backoff::{Backoff, Seeded};
 use spice_core::{
     chain::{Anchor, resume},
-    error::StoreError,
     handler::Projection,
     id::{LogPosition, StreamId},
     port::{
@@ -34,7 +33,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::tally::Tally;
 use crate::{
     audit::check_sink,
-    engine::{End, EngineConfig, Handler},
+    engine::{EngineConfig, Handler},
     graph_worker::GraphWorker,
     projection_worker::ProjectionWorker,
     relay::RelayConfig,
@@ -180,10 +179,9 @@ impl Task {
             return self.reporter.clone();
         }
         let mut others = self.others();
-        let (role, reporter) = others
+        let (_, reporter) = others
             .entry(sink.generation.clone())
             .or_insert_with(|| (sink.role, Reporter::new(Arc::clone(clock))));
-        *role = sink.role;
         reporter.clone()
     }
 
@@ -293,23 +291,24 @@ impl Shared {
         Ok(())
     }
 
-    /// Runs a task until it succeeds. A task that fails or panics is reported and started again.
-    pub(super) async fn keep_running<F>(
+    /// Runs a task until it succeeds; returns none if it is stopped before. A task that fails or
+    /// panics is reported and started again.
+    pub(super) async fn keep_running<T, F>(
         &self,
         name: &str,
         reporter: &Reporter,
         token: &CancellationToken,
         run: impl Fn() -> F,
-    ) -> End
+    ) -> Option<T>
     where
-        F: Future<Output = Result<End, StoreError>>,
+        F: Future<Output = StoreResult<T>>,
     {
         let backoff = self.backoff(name);
         let mut failures = 0;
         loop {
             let started = Instant::now();
             let reason = match AssertUnwindSafe(Box::pin(run())).catch_unwind().await {
-                Ok(Ok(end)) => return end,
+                Ok(Ok(done)) => return Some(done),
                 Ok(Err(error)) => error.to_string(),
                 Err(panic) => format!("internal error: {}", panic_text(&*panic)),
             };
@@ -321,9 +320,7 @@ impl Shared {
             tracing::error!(reason, task = name, failures, "task failed");
             reporter.report_damage(reason);
             let pause = tokio::time::sleep(backoff.delay(failures));
-            if token.run_until_cancelled(pause).await.is_none() {
-                return End::Stopped;
-            }
+            token.run_until_cancelled(pause).await?;
         }
     }
 }

@@ -7,7 +7,6 @@ use futures::{
     stream::{FuturesUnordered, unfold},
 };
 use spice_core::{
-    error::StoreError,
     id::StreamId,
     port::{
         StoreResult,
@@ -41,20 +40,20 @@ pub(super) struct Engines<'a> {
 type Fed = (Sink, CancellationToken);
 
 impl Engines<'_> {
-    /// Runs until no sink has work, until the log is sealed and processed, or until another sink
-    /// becomes live: then everything is started again.
-    pub(super) async fn run(&self) -> Result<End, StoreError> {
+    /// Runs until no sink has work, or until another sink becomes live: then everything is started
+    /// again.
+    pub(super) async fn run(&self) -> StoreResult<()> {
         let mut known: BTreeMap<String, CancellationToken> = BTreeMap::new();
         let (mut working, mut resting) = (FuturesUnordered::new(), FuturesUnordered::new());
-        let (mut live, mut sealed) = (None, false);
+        let mut live = None;
         let Some(mut sinks) = self.sinks().await? else {
-            return Ok(End::Stopped);
+            return Ok(());
         };
         let mut lists = std::pin::pin!(self.lists());
         loop {
             let first = sinks.first().map(|sink| sink.generation.clone());
             if live.is_some() && live != first {
-                return Ok(End::Stopped);
+                return Ok(());
             }
             live = first;
             end_those_gone(&mut known, &sinks);
@@ -72,14 +71,11 @@ impl Engines<'_> {
                 tokio::select! {
                     biased;
                     Some((fed, end)) = working.next() => {
-                        match end {
-                            End::Sealed => sealed = true,
-                            End::Idle => resting.push(self.rest(fed)),
-                            End::Gone | End::Stopped => {}
+                        if end == Some(End::Idle) {
+                            resting.push(self.rest(fed));
                         }
                         if working.is_empty() {
-                            // One that rests may have missed the seal that another has dealt with.
-                            return Ok(self.end(sealed && resting.is_empty()));
+                            return Ok(());
                         }
                     }
                     Some(fed) = resting.next() => working.push(self.feed(fed)),
@@ -112,7 +108,7 @@ impl Engines<'_> {
         list_fed(self.shared, self.handler.projection(), self.stream, sinks).await
     }
 
-    async fn sinks(&self) -> Result<Option<Vec<Sink>>, StoreError> {
+    async fn sinks(&self) -> StoreResult<Option<Vec<Sink>>> {
         match self.patience.attempt(|| self.list()).await {
             Ok(sinks) => Ok(Some(sinks)),
             Err(Halt::Refused(error) | Halt::Damaged(error)) => Err(error),
@@ -120,18 +116,8 @@ impl Engines<'_> {
         }
     }
 
-    fn end(&self, sealed: bool) -> End {
-        if self.token.is_cancelled() {
-            End::Stopped
-        } else if sealed {
-            End::Sealed
-        } else {
-            End::Idle
-        }
-    }
-
     /// Runs the engine of one sink. The status of the live sink is the status of the log.
-    async fn feed(&self, (sink, token): Fed) -> (Fed, End) {
+    async fn feed(&self, (sink, token): Fed) -> (Fed, Option<End>) {
         let shared = self.shared;
         let reporter = self.task.reporter_of(&sink, &shared.ports.clock);
         let worker = self.handler.projection().worker();
@@ -154,7 +140,7 @@ impl Engines<'_> {
             engine.report_to(reporter.clone()).run(token.clone())
         };
         let end = shared.keep_running(&name, &reporter, &token, run).await;
-        if end == End::Idle && sink.role != SinkRole::Live {
+        if end == Some(End::Idle) && sink.role != SinkRole::Live {
             let position = reporter.subscribe().borrow().position;
             reporter.report_rest(position, false);
         }
@@ -167,7 +153,7 @@ impl Engines<'_> {
     }
 }
 
-/// Stops the engines of sinks that no longer exist.
+/// Stops the engines of sinks that no longer exist, or whose replay is suspended.
 fn end_those_gone(known: &mut BTreeMap<String, CancellationToken>, sinks: &[Sink]) {
     known.retain(|generation, token| {
         let stays = sinks.iter().any(|sink| sink.generation == *generation);
