@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use spice_backoff::Backoff;
 use spice_core::{
+    chain::ChainHead,
     envelope::Envelope,
     error::StoreError,
     guard::Guard,
@@ -44,24 +45,24 @@ impl Appended {
     }
 }
 
-impl Task {
-    /// Makes envelopes the next link of the log's chain.
-    pub(super) fn link(&self, envelopes: &mut [Envelope]) -> Result<(), StoreError> {
-        let (end, stream) = (self.head.position(), self.head.stream());
-        let Some(envelope) = envelopes.first_mut() else {
-            return Ok(());
-        };
-        if envelope.position != end {
-            let decided = envelope.position;
-            let reason = format!(
-                "{stream}: a command was decided at {decided}, but the chain was read up to {end}"
-            );
-            return Err(StoreError::damaged(Store::Log, reason));
-        }
-        envelope.chain = Some(self.head.next().ok_or_else(|| unknown_chain(stream))?);
-        Ok(())
+/// Makes envelopes the next link of a log's chain.
+pub(super) fn link(head: &ChainHead, envelopes: &mut [Envelope]) -> Result<(), StoreError> {
+    let (end, stream) = (head.position(), head.stream());
+    let Some(envelope) = envelopes.first_mut() else {
+        return Ok(());
+    };
+    if envelope.position != end {
+        let decided = envelope.position;
+        let reason = format!(
+            "{stream}: a command was decided at {decided}, but the chain was read up to {end}"
+        );
+        return Err(StoreError::damaged(Store::Log, reason));
     }
+    envelope.chain = Some(head.next().ok_or_else(|| unknown_chain(stream))?);
+    Ok(())
+}
 
+impl Task {
     /// Appends lines where the chain that was read ends, and nowhere else.
     pub(super) async fn append(&mut self, lines: Vec<Bytes>) -> Appended {
         let first = self.head.position();

@@ -19,7 +19,7 @@ use spice_telemetry::trace;
 use tracing::Span;
 
 use super::{
-    append::to_lines,
+    append::{link, to_lines},
     fetch::{self, Rounds},
     request::Request,
     scribe::Task,
@@ -189,7 +189,7 @@ impl Task {
         draft: &mut Draft,
     ) -> Result<Option<Outcome>, StoreError> {
         if draft.envelopes.is_empty() {
-            self.link(&mut envelopes)?;
+            link(&self.head, &mut envelopes)?;
         }
         let lines = to_lines(&envelopes)?;
         let bytes: usize = lines.iter().map(Bytes::len).sum();

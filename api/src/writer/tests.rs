@@ -7,6 +7,7 @@ mod faults;
 mod fetch;
 mod follow;
 mod keys;
+mod links;
 mod refused;
 mod sizes;
 

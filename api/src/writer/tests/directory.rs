@@ -1,6 +1,7 @@
 //! What is asked of the registry in place of every log.
 
 use spice_core::{
+    command::OnError,
     port::{Store, registry::LogDirectory},
     reflect,
 };
@@ -205,4 +206,65 @@ async fn a_registry_that_another_process_moves_is_brought_to_the_end() {
     catch_up(&*bench.log.store, &model).await.unwrap();
     let end = bench.log.store.end(&stream()).await.unwrap();
     assert_eq!(registry.reflected_position(&stream()).await.unwrap(), end);
+}
+
+/// A registry that loses its logs before its next step.
+struct Forgets {
+    registry: Arc<SqliteRegistry>,
+    is_next: AtomicBool,
+}
+
+impl Hook for Forgets {
+    async fn before(&self, call: Call<'_>) -> StoreResult<()> {
+        if call.method == "advance" && self.is_next.swap(false, Ordering::SeqCst) {
+            self.registry.forget(&stream()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Nobody asks this registry meanwhile, so nobody else finds out.
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_is_lost_while_it_follows_is_brought_to_the_end() {
+    let bench = Bench::new();
+    let hook = Forgets {
+        registry: Arc::clone(&bench.registry),
+        is_next: AtomicBool::default(),
+    };
+    let model = Arc::new(Double::new(Arc::clone(&bench.registry), hook));
+    let writer = bench.writer_with(model.clone());
+    submit(&writer, 1, create_database()).await.unwrap();
+    submit(&writer, 2, create_class()).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    model.hook.is_next.store(true, Ordering::SeqCst);
+    submit(&writer, 10, create("p1")).await.unwrap();
+    writer.shutdown().await;
+    let end = bench.log.store.end(&stream()).await.unwrap();
+    let reflected = bench.registry.reflected_position(&stream()).await.unwrap();
+    assert_eq!(reflected, end);
+}
+
+/// The last event of a command, which is in another read of the log than the command.
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_catches_up_takes_whole_commands() {
+    let bench = Bench::new();
+    let writer = bench.declared().await;
+    let rows: Vec<_> = (0..5_000)
+        .map(|row| json!({"product_id": format!("p{row}")}))
+        .collect();
+    let many = Action::BulkCreate {
+        branch: BranchName::main(),
+        class: "Product".to_owned(),
+        instances: serde_json::from_str(&json!(rows).to_string()).unwrap(),
+        ids: Vec::new(),
+        without_defaults: false,
+        on_error: OnError::default(),
+    };
+    let told = submit(&writer, 10, many).await.unwrap();
+    writer.shutdown().await;
+    let registry = registry();
+    catch_up(&*bench.log.store, &*registry).await.unwrap();
+    let found = registry.commands(&[told.command_id]).await.unwrap();
+    let last = found[0].as_ref().unwrap().last;
+    assert_eq!(last.next(), bench.log.store.end(&stream()).await.unwrap());
 }
