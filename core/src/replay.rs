@@ -199,6 +199,21 @@ impl Target {
     }
 }
 
+/// How an entity differs from the log.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum DifferenceKind {
+    /// The log has it, the projection does not.
+    Missing,
+    /// The projection has it, the log does not.
+    Unexpected,
+    /// Both have it, but they differ.
+    Differs,
+}
+
 /// An entity that differs from the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
@@ -208,8 +223,8 @@ pub struct Finding {
     pub branch: BranchGeneration,
     /// The class, or `Class/id`.
     pub entity: String,
-    /// `missing`, `unexpected` or `differs`.
-    pub kind: String,
+    /// How it differs.
+    pub kind: DifferenceKind,
     /// The sequence in the log.
     pub expected_sequence: Option<Sequence>,
     /// The sequence in the projection.

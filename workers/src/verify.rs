@@ -17,7 +17,7 @@ use spice_core::{
 };
 
 pub use repair::{Repaired, repair};
-pub use report::{Difference, DifferenceKind, Known, KnownEvent, Report, Sources};
+pub use report::{Difference, Known, KnownEvent, Report, Sources};
 pub use spice_core::handler::Projection;
 
 use self::{compare::Check, digest::Buckets, fold::fold, reader::SinkReader};

@@ -26,7 +26,7 @@ use spice_core::{
         registry::WorkerRegistry,
         sink::{SinkRole, Sinks},
     },
-    replay::{ReplayFault, ReplayState},
+    replay::{DifferenceKind, ReplayFault, ReplayState},
 };
 use spice_store_local::LocalHints;
 use spice_store_sqlite::{Location, Mode, SqliteDocuments, SqliteGraph, SqliteRegistry};
@@ -319,10 +319,11 @@ async fn a_shadow_that_differs_from_the_log_is_not_swapped_in() {
     let mut found: Vec<_> = replay
         .findings
         .iter()
-        .map(|it| (&*it.entity, &*it.kind))
+        .map(|it| (&*it.entity, it.kind))
         .collect();
     found.sort_unstable();
-    assert_eq!(found, [("Part/p1", "missing"), ("Part/p2", "missing")]);
+    let missing = DifferenceKind::Missing;
+    assert_eq!(found, [("Part/p1", missing), ("Part/p2", missing)]);
     assert_eq!(world.graph.sinks(stream).await.unwrap(), [before]);
     running.stop().await;
 }

@@ -25,12 +25,13 @@ use spice_core::{
         registry::{Anchors, WriteModel},
         sink::Sinks,
     },
+    replay::DifferenceKind,
 };
 use spice_testing::double::{Call, Double, Hook};
 use spice_workers::{
     audit::{Followers, accept, loss},
     engine::Handler,
-    verify::{DifferenceKind, Known, Projection, Repaired, repair, verify},
+    verify::{Known, Projection, Repaired, repair, verify},
 };
 use support::{World, entity};
 

@@ -79,7 +79,7 @@ pub(super) fn describe(difference: &Difference) -> Finding {
         projection: difference.projection,
         branch: difference.branch,
         entity,
-        kind: difference.kind.as_str().to_owned(),
+        kind: difference.kind,
         expected_sequence: difference.expected,
         found_sequence: difference.found,
     }

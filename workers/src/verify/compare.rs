@@ -6,6 +6,7 @@ use spice_core::{
     handler::Projection,
     id::{LogPosition, StreamId},
     port::StoreResult,
+    replay::DifferenceKind,
 };
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
     fold::Expected,
     points::{Points, Range},
     reader::{self, SinkReader},
-    report::{Difference, DifferenceKind, Known, KnownEvent, Sources},
+    report::{Difference, Known, KnownEvent, Sources},
 };
 use crate::{past::PastBranch, scan::scan, shape};
 

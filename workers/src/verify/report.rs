@@ -13,6 +13,7 @@ use spice_core::{
         registry::WorkerRegistry,
         sink::Sinks,
     },
+    replay::DifferenceKind,
 };
 
 /// The stores that a check compares.
@@ -34,29 +35,6 @@ impl<'a> Sources<'a> {
         match projection {
             Projection::Graph => self.graph,
             Projection::Documents => self.documents,
-        }
-    }
-}
-
-/// How a sink differs from the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DifferenceKind {
-    /// The log has it, the sink does not.
-    Missing,
-    /// The sink has it, the log does not.
-    Unexpected,
-    /// Both have it, but they differ.
-    Differs,
-}
-
-impl DifferenceKind {
-    /// Returns a stable label.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Unexpected => "unexpected",
-            Self::Differs => "differs",
         }
     }
 }
