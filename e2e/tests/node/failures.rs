@@ -1,10 +1,10 @@
 //! What ends on a node, and what must not change with it.
 
-use std::{fmt::Write as _, time::Duration};
+use std::fmt::Write as _;
 
 use anyhow::{Context, ensure};
 use spice_e2e::node::Node;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::{ask, describe, expect};
 
@@ -120,7 +120,8 @@ spec: {{description: one of many, deletionPolicy: Delete}}
     let apply = format!("kubectl apply -f {many}");
     let started = Instant::now();
     let (applied, restarted) = tokio::join!(node.run(&apply), async {
-        sleep(Duration::from_millis(700)).await;
+        let begun = "until kubectl -n spice get ontology many-0 2> /dev/null; do :; done";
+        node.run(begun).await?;
         node.restart_api_server().await
     });
     if !restarted? {
