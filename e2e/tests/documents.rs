@@ -81,6 +81,40 @@ async fn the_tutorial_of_schema_changes_works() -> anyhow::Result<()> {
     follow(&mut session, &page).await
 }
 
+/// The page about the operator names the tests of what it says.
+#[tokio::test]
+async fn the_tests_that_a_page_names_exist() -> anyhow::Result<()> {
+    let root = spice_e2e::workspace();
+    let page = std::fs::read_to_string(root.join("docs/kubernetes/what-to-expect.md"))?;
+    let mut folders = vec![
+        root.join("operator"),
+        root.join("crds"),
+        root.join("e2e/tests"),
+    ];
+    let mut code = String::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                code.push_str(&std::fs::read_to_string(&path)?);
+            }
+        }
+    }
+    let rows = page.lines().filter(|line| line.starts_with("| "));
+    let columns = rows.filter_map(|row| row.trim_end_matches('|').rsplit_once('|'));
+    let names: Vec<&str> = columns
+        .flat_map(|(_, tests)| tests.split('`').skip(1).step_by(2))
+        .collect();
+    anyhow::ensure!(names.len() > 30, "{names:?}");
+    for name in names {
+        let is_there = code.contains(&format!("fn {name}("));
+        anyhow::ensure!(is_there, "there is no test {name}");
+    }
+    Ok(())
+}
+
 async fn run(path: &std::path::Path) -> anyhow::Result<()> {
     follow(&mut Session::start().await?, path).await
 }

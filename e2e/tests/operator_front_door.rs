@@ -51,6 +51,11 @@ async fn declarations_are_applied() {
     )
     .await;
     step(
+        "an_object_that_cannot_be_read_stops_no_other",
+        refusals::an_object_that_cannot_be_read_stops_no_other(&cluster),
+    )
+    .await;
+    step(
         "declarations_become_ready_and_are_in_the_api",
         declarations_become_ready_and_are_in_the_api(&cluster),
     )

@@ -4,7 +4,9 @@
 
 use serde_json::{Value, json};
 
-use crate::cluster::Cluster;
+use spice_crds::Database;
+
+use crate::cluster::{Cluster, wait_until};
 
 fn object(kind: &str, name: &str, spec: &Value) -> String {
     json!({"apiVersion": "spiceharvester.dev/v1alpha1", "kind": kind,
@@ -332,6 +334,39 @@ async fn a_new_object_is_not_ready(cluster: &Cluster) {
     let (kinds, unknown) = ("Ready Accepted Synced Projected", " Unknown".repeat(4));
     let pending = " Pending".repeat(4);
     assert_eq!(output, format!("{kinds}{unknown}{pending}"));
+}
+
+/// A definition of another version lets an object in that this operator cannot read.
+pub(crate) async fn an_object_that_cannot_be_read_stops_no_other(cluster: &Cluster) {
+    let field = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/description";
+    let anything = json!([{"op": "replace", "path": field,
+        "value": {"x-kubernetes-preserve-unknown-fields": true}}]);
+    let definition = "databases.spiceharvester.dev";
+    let patch = anything.to_string();
+    let patch = ["patch", "crd", definition, "--type=json", "-p", &patch];
+    cluster.kubectl(&patch).await.unwrap();
+    let unreadable = object("Database", "unreadable", &json!({"description": 12}));
+    // The API server needs a moment to use the changed definition.
+    wait_until("the object is stored", async || {
+        cluster.apply(&unreadable).await.map(drop)
+    })
+    .await;
+    let readable = object("Database", "readable", &json!({}));
+    cluster.apply(&readable).await.unwrap();
+    let _: Database = cluster.wait_ready("readable").await.unwrap();
+    wait_until("the operator says so", async || {
+        let about = "--field-selector=reason=Unreadable";
+        let events = cluster.kubectl(&["get", "events", about]).await?;
+        anyhow::ensure!(events.contains("unreadable"), "{events}");
+        Ok(())
+    })
+    .await;
+    cluster.delete(&unreadable).await.unwrap();
+    cluster.delete(&readable).await.unwrap();
+    let folder = spice_e2e::workspace().join("manifests/crds");
+    let folder = folder.display().to_string();
+    let restore = ["apply", "--server-side", "--force-conflicts", "-f", &folder];
+    cluster.kubectl(&restore).await.unwrap();
 }
 
 async fn expect(cluster: &Cluster, yaml: &str, options: &[&str], refusal: Option<&str>) {
