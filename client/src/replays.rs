@@ -70,6 +70,9 @@ pub struct Replay {
     pub differences: Option<u64>,
     /// When it was requested.
     pub requested_at: String,
+    /// When a person approved it.
+    #[serde(default)]
+    pub approved_at: Option<String>,
     /// When its first step was done.
     pub started_at: Option<String>,
     /// When it finished.

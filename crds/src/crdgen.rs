@@ -6,7 +6,7 @@ use kube::CustomResourceExt;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::{Branch, Database, Exact, Ontology, yaml};
+use crate::{Branch, Database, Exact, Ontology, ReplayJob, yaml};
 
 /// The annotation with the hash of the definition's content, by which two are compared.
 pub const SCHEMA_HASH: &str = "spiceharvester.dev/schema-hash";
@@ -39,18 +39,20 @@ impl Definition {
 /// All definitions.
 pub fn definitions() -> Result<Vec<Definition>, serde_json::Error> {
     Ok(vec![
-        definition("databases.yaml", &Database::crd())?,
-        definition("ontologies.yaml", &Ontology::crd())?,
-        definition("branches.yaml", &Branch::crd())?,
+        definition("databases.yaml", &Database::crd(), &DECLARED)?,
+        definition("ontologies.yaml", &Ontology::crd(), &DECLARED)?,
+        definition("branches.yaml", &Branch::crd(), &DECLARED)?,
+        definition("replayjobs.yaml", &ReplayJob::crd(), &["Ready"])?,
     ])
 }
 
-/// The conditions of a new object.
-const FRESH: [&str; 4] = ["Ready", "Accepted", "Synced", "Projected"];
+/// The conditions of a new declaration.
+const DECLARED: [&str; 4] = ["Ready", "Accepted", "Synced", "Projected"];
 
 fn definition(
     file: &'static str,
     crd: &CustomResourceDefinition,
+    conditions: &[&str],
 ) -> Result<Definition, serde_json::Error> {
     let mut object = serde_json::to_value(crd)?;
     clean(&mut object);
@@ -58,7 +60,7 @@ fn definition(
         .pointer_mut("/spec/versions/0/schema/openAPIV3Schema/properties/status")
         .and_then(Value::as_object_mut)
     {
-        status.insert("default".into(), fresh_status());
+        status.insert("default".into(), fresh_status(conditions));
     }
     let hash = format!("{:x}", Sha256::digest(object["spec"].to_string()));
     object["metadata"]["annotations"] = json!({
@@ -70,8 +72,8 @@ fn definition(
 }
 
 /// The initial status: a new object is not ready until the operator has seen it.
-fn fresh_status() -> Value {
-    let fresh = FRESH.map(|kind| {
+fn fresh_status(conditions: &[&str]) -> Value {
+    let fresh = conditions.iter().map(|kind| {
         json!({
             "type": kind,
             "status": "Unknown",
@@ -80,7 +82,7 @@ fn fresh_status() -> Value {
             "lastTransitionTime": "1970-01-01T00:00:00Z",
         })
     });
-    json!({"conditions": fresh})
+    json!({"conditions": fresh.collect::<Vec<Value>>()})
 }
 
 /// Removes nulls and empty lists. An API server prunes a null of a field that is not nullable, so a

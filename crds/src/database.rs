@@ -46,7 +46,8 @@ pub struct DatabaseSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 5000))]
     pub description: Option<String>,
-    /// The namespaces whose Ontologies and Branches may refer to this object; default: its own.
+    /// The namespaces whose Ontologies, Branches and `ReplayJobs` may refer to this object; default:
+    /// its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed_namespaces: Option<AllowedNamespaces>,
     /// What happens if the database exists already and has no owner: `IfEqual` (default), Never or

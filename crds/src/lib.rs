@@ -12,6 +12,7 @@ pub mod exact;
 pub mod name;
 pub mod ontology;
 pub mod policy;
+pub mod replay_job;
 pub mod schema;
 pub mod status;
 pub mod yaml;
@@ -24,6 +25,9 @@ pub use ontology::{Ontology, OntologySpec};
 pub use policy::{
     Adopt, AllowedNamespaces, ChangePolicy, DatabaseRef, DeletionPolicy, DriftPolicy,
     ManagementPolicy, NamespacesFrom,
+};
+pub use replay_job::{
+    ReplayApproval, ReplayJob, ReplayJobSpec, ReplayJobStatus, ReplayStrategy, ReplayTarget,
 };
 pub use status::{CommandRecord, Condition, ConditionStatus, Finding, Plan, ResourceStatus};
 
@@ -38,7 +42,8 @@ pub const API_VERSION: &str = "spiceharvester.dev/v1alpha1";
 pub mod annotation {
     /// `"true"`: remove the finalizer even if the declared thing could not be deleted.
     pub const FORCE_RELEASE: &str = "spiceharvester.dev/force-release";
-    /// The hash of `status.plan`: lets exactly this change through.
+    /// The hash of `status.plan`: lets exactly this change through. On a `ReplayJob`: its
+    /// `status.externalId`, which lets the result through.
     pub const APPROVE: &str = "spiceharvester.dev/approve";
     /// Any new value, for example the time: reconcile the object now. `status.lastHandledReconcileAt`
     /// shows the value after that.

@@ -57,6 +57,10 @@ fn branch() -> Value {
     json!({"databaseRef": {"name": "d"}})
 }
 
+fn replay_job() -> Value {
+    json!({"databaseRef": {"name": "d"}, "targets": ["Graph"], "strategy": "InPlace"})
+}
+
 #[test]
 fn rules_of_new_objects() {
     let allowed = |fields: Value| json!({"allowedNamespaces": fields});
@@ -145,6 +149,25 @@ fn rules_of_new_objects() {
             with(&branch(), &json!({"name": "HEAD"})),
             Some("a branch cannot be called"),
         ),
+        ("ReplayJob", "any.name-9", replay_job(), None),
+        (
+            "ReplayJob",
+            "x",
+            with(&replay_job(), &json!({"branch": "b", "from": 3})),
+            None,
+        ),
+        (
+            "ReplayJob",
+            "x",
+            with(&replay_job(), &json!({"strategy": null, "branch": "b"})),
+            Some("branch needs strategy: InPlace"),
+        ),
+        (
+            "ReplayJob",
+            "x",
+            with(&replay_job(), &json!({"strategy": "BlueGreen", "from": 3})),
+            Some("from needs strategy: InPlace"),
+        ),
     ];
     for (kind, name, spec, refusal) in cases {
         let found = broken(kind, name, &spec, None);
@@ -159,6 +182,7 @@ fn immutable_fields_stay() {
         ("Database", json!({})),
         ("Ontology", ontology()),
         ("Branch", branch()),
+        ("ReplayJob", replay_job()),
     ];
     let cases = [
         ("Database", "name", json!("abc"), json!("other")),
@@ -169,6 +193,9 @@ fn immutable_fields_stay() {
             json!({"branch": "main"}),
             json!({"branch": "main", "position": 3}),
         ),
+        ("ReplayJob", "branch", json!("a"), json!("b")),
+        ("ReplayJob", "from", json!(1), json!(2)),
+        ("ReplayJob", "ttlSecondsAfterFinished", json!(1), json!(2)),
     ];
     for (kind, field, first, second) in cases {
         let base = &bases.iter().find(|(it, _)| *it == kind).unwrap().1;
@@ -204,6 +231,26 @@ fn defaults_can_be_written_out() {
     let other = with(&ontology(), &json!({"branch": "b"}));
     let found = broken("Ontology", "abc", &other, Some(&ontology()));
     assert_rule(&found, Some("branch is immutable"), "branch");
+    let base = with(&replay_job(), &json!({"strategy": null}));
+    for (field, default, other) in [
+        ("strategy", json!("BlueGreen"), json!("InPlace")),
+        ("verify", json!(true), json!(false)),
+        ("approval", json!("None"), json!("Manual")),
+    ] {
+        let same = with(&base, &json!({ field: default }));
+        for (old, new) in [(&base, &same), (&same, &base)] {
+            assert_rule(&broken("ReplayJob", "abc", new, Some(old)), None, field);
+        }
+        let other = with(&base, &json!({ field: other }));
+        for (old, new) in [(&base, &other), (&other, &base)] {
+            let found = broken("ReplayJob", "abc", new, Some(old));
+            let refusal = format!("{field} is immutable");
+            assert_rule(&found, Some(&refusal), field);
+        }
+    }
+    let both = with(&base, &json!({"targets": ["Graph", "Documents"]}));
+    let found = broken("ReplayJob", "abc", &both, Some(&base));
+    assert_rule(&found, Some("targets is immutable"), "targets");
 }
 
 #[test]
@@ -217,6 +264,7 @@ fn what_can_be_changed() {
             json!({"classes": [{"name": "Y", "label": "Z"}]}),
         ),
         ("Branch", branch(), json!({"suspend": true})),
+        ("ReplayJob", replay_job(), json!({"suspend": true})),
     ];
     for (kind, base, change) in cases {
         let found = broken(kind, "abc", &with(&base, &change), Some(&base));

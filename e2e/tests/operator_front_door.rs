@@ -16,6 +16,8 @@ mod plugin;
 mod proxy;
 #[path = "operator_front_door/refusals.rs"]
 mod refusals;
+#[path = "operator_front_door/replays.rs"]
+mod replays;
 #[path = "operator_front_door/secure.rs"]
 mod secure;
 
@@ -65,6 +67,23 @@ async fn declarations_are_applied() {
         applying_again_changes_nothing(&cluster),
     )
     .await;
+    step(
+        "a_replay_job_runs_once",
+        replays::a_replay_job_runs_once(&cluster),
+    )
+    .await;
+    step(
+        "a_namespace_with_a_job_ends",
+        replays::a_namespace_with_a_job_ends(&cluster),
+    )
+    .await;
+    step(
+        "a_mismatch_fails_the_job",
+        replays::a_mismatch_fails_the_job(&cluster),
+    )
+    .await;
+    let survival = replays::a_job_survives_the_end_of_the_api(&mut cluster);
+    step("a_job_survives_the_end_of_the_api", survival).await;
     step(
         "a_change_is_synced_at_its_generation",
         a_change_is_synced_at_its_generation(&cluster),

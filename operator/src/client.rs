@@ -43,6 +43,11 @@ impl ApiClient {
         let client = client.with_retries(Retries::NONE);
         Ok(Self { client })
     }
+
+    /// The client, for calls whose answers it describes.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
 }
 
 #[derive(Deserialize)]

@@ -21,8 +21,16 @@ pub mod kind {
     pub const DRIFTED: &str = "Drifted";
     /// Present only when true: the declared thing could not be deleted.
     pub const DELETION_BLOCKED: &str = "DeletionBlocked";
+    /// Of a job: it has done what it should.
+    pub const COMPLETE: &str = "Complete";
+    /// Of a job: it has ended without that.
+    pub const FAILED: &str = "Failed";
+    /// Of a job: it is paused.
+    pub const SUSPENDED: &str = "Suspended";
 
-    /// The types that are always present.
+    /// The types that are always present on a job.
+    pub const ALWAYS_ON_JOBS: [&str; 4] = [READY, COMPLETE, FAILED, SUSPENDED];
+    /// The types that are always present on a declaration.
     pub const ALWAYS: [&str; 4] = [READY, ACCEPTED, SYNCED, PROJECTED];
 }
 
@@ -68,6 +76,36 @@ pub mod reason {
     pub const SUSPENDED: &str = "Suspended";
     /// The object is being deleted.
     pub const DELETING: &str = "Deleting";
+    /// Of a job: its projections are filled from the log.
+    pub const FILLING: &str = "Filling";
+    /// Of a job: its result is compared with the log.
+    pub const COMPARING: &str = "Comparing";
+    /// Of a job: a person must approve the result.
+    pub const AWAITING_APPROVAL: &str = "AwaitingApproval";
+    /// Of a job: its result becomes what reads see.
+    pub const SWAPPING: &str = "Swapping";
+    /// Of a job: what was built is dropped.
+    pub const DROPPING: &str = "Dropping";
+    /// Of a job: reads see its result.
+    pub const COMPLETE: &str = "Complete";
+    /// Of a job: somebody cancelled it in the api.
+    pub const CANCELLED: &str = "Cancelled";
+    /// Of a job: the api no longer has it.
+    pub const REPLAY_LOST: &str = "ReplayLost";
+    /// Of a job: it has failed for a reason that this operator does not know.
+    pub const REPLAY_FAILED: &str = "ReplayFailed";
+    /// Of a job: its result differs from the log.
+    pub const PROJECTION_DIFFERS: &str = "ProjectionDiffers";
+    /// Of a job: the copy refuses events that the live projection has.
+    pub const EVENTS_REFUSED: &str = "EventsRefused";
+    /// Of a job: somebody dropped the copy.
+    pub const SHADOW_DROPPED: &str = "ShadowDropped";
+    /// Of a job: the log is not the one that the stores have seen, or is damaged.
+    pub const LOG_REFUSED: &str = "LogRefused";
+    /// Of a job: the content of a store is damaged.
+    pub const STORE_DAMAGED: &str = "StoreDamaged";
+    /// Of a job: a store refuses a request.
+    pub const STORE_REFUSED: &str = "StoreRefused";
 }
 
 /// A condition without its times.
@@ -86,18 +124,20 @@ pub struct Draft {
 /// The maximum number of characters in a message.
 const LONGEST: usize = 4_000;
 
-/// Merges `drafts` into the conditions `old`. A condition of [`kind::ALWAYS`] without a draft stays
-/// as it is; any other one without a draft stays only if `keep` is set. The transition time changes
-/// only with the status.
+/// Merges `drafts` into the conditions `old`. A condition of `always` without a draft stays as it is;
+/// any other one without a draft stays only if `keep` is set. The transition time changes only with
+/// the status.
 pub fn merge_conditions(
+    always: &[&'static str],
     old: &[Condition],
     drafts: &[Draft],
     keep: bool,
     generation: Option<i64>,
     now: &str,
 ) -> Vec<Condition> {
-    let missing: Vec<Draft> = kind::ALWAYS
-        .into_iter()
+    let missing: Vec<Draft> = always
+        .iter()
+        .copied()
         .filter(|kind| find(old, kind).is_none() && !drafts.iter().any(|it| it.kind == *kind))
         .map(|kind| Draft {
             kind,
@@ -123,18 +163,18 @@ pub fn merge_conditions(
             }
         })
         .collect();
-    let always = |condition: &Condition| kind::ALWAYS.contains(&condition.kind.as_str());
+    let stays = |condition: &Condition| keep || always.contains(&condition.kind.as_str());
     for condition in old {
-        if find(&merged, &condition.kind).is_none() && (keep || always(condition)) {
+        if find(&merged, &condition.kind).is_none() && stays(condition) {
             merged.push(condition.clone());
         }
     }
     // The order is that of the constants, then alphabetical, so that equal statuses have equal
     // bytes.
-    let rank = |condition: &Condition| kind::ALWAYS.iter().position(|it| *it == condition.kind);
+    let rank = |condition: &Condition| always.iter().position(|it| *it == condition.kind);
     merged.sort_by_key(|condition| {
         (
-            rank(condition).unwrap_or(kind::ALWAYS.len()),
+            rank(condition).unwrap_or(always.len()),
             condition.kind.clone(),
         )
     });

@@ -23,7 +23,7 @@ use crate::{
     context::Context,
     events::{Happening, happenings, is_correction},
     gather::Surroundings,
-    kind::Kind,
+    kind::{Kind, Object},
     metrics::Ending,
     observe::Next,
     publish::{publish, set_finalizer},
@@ -52,7 +52,7 @@ pub(crate) enum PassError {
 
 /// Builds the controller of a kind over its watch. `heirs` are objects that got a claim from
 /// another object.
-pub(crate) fn controller<K: Kind>(
+pub(crate) fn controller<K: Object>(
     stream: impl Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + 'static,
     reader: Store<Guarded<K>>,
     heirs: impl Stream<Item = ObjectRef<Guarded<K>>> + Send + 'static,
@@ -85,8 +85,13 @@ pub(crate) async fn drive<K: Kind>(
         .await;
 }
 
+/// When to repeat a pass that did not end.
 #[allow(clippy::needless_pass_by_value)] // the signature is the controller's
-fn on_error<K: Kind>(object: Arc<Guarded<K>>, error: &PassError, context: Arc<Context>) -> Action {
+pub(crate) fn on_error<K: Object>(
+    object: Arc<Guarded<K>>,
+    error: &PassError,
+    context: Arc<Context>,
+) -> Action {
     let next = match error {
         PassError::Kubernetes(kube::Error::Api(status)) if status.is_not_found() => {
             return Action::await_change();
@@ -97,7 +102,8 @@ fn on_error<K: Kind>(object: Arc<Guarded<K>>, error: &PassError, context: Arc<Co
     schedule(object.meta(), next, &context)
 }
 
-fn schedule(meta: &ObjectMeta, next: Next, context: &Context) -> Action {
+/// When to run the next pass.
+pub(crate) fn schedule(meta: &ObjectMeta, next: Next, context: &Context) -> Action {
     let uid = meta.uid.as_deref().unwrap_or_default();
     let generation = meta.generation.unwrap_or_default();
     let wait = context.backoff.after(uid, generation, next, context.resync);
@@ -115,24 +121,48 @@ async fn run_pass<K: Kind>(
     claims: Arc<Claims<K>>,
     context: Arc<Context>,
 ) -> Result<Action, PassError> {
-    let mut leads = context.leads.clone();
-    if !*leads.borrow() {
-        // The object may have changed in the meantime: the next pass reads it again.
-        let waited = leads.wait_for(|leads| *leads);
-        return Ok(match context.stop.run_until_cancelled(waited).await {
-            Some(Ok(_)) => Action::requeue(Duration::ZERO),
-            Some(Err(_)) | None => Action::await_change(),
-        });
+    if let Some(action) = wait_to_lead(&context).await {
+        return Ok(action);
     }
     let started = Instant::now();
-    let pass = reconcile_object(&object, &claims, &context);
-    let result = tokio::time::timeout(PASS, pass).await;
-    let result = result
-        .map_err(|_| PassError::Late)
-        .and_then(|passed| passed.map_err(Into::into));
+    let result = within(reconcile_object(&object, &claims, &context)).await;
     let ending = result.as_ref().map_or(Ending::Failed, |passed| passed.1);
     context.metrics.pass::<K>(ending, started.elapsed());
     result.map(|(action, _)| action)
+}
+
+/// Waits until this process leads. Returns what to do then, if it did not lead at first: the object
+/// may have changed in the meantime, so the next pass reads it again.
+pub(crate) async fn wait_to_lead(context: &Context) -> Option<Action> {
+    let mut leads = context.leads.clone();
+    if *leads.borrow() {
+        return None;
+    }
+    let waited = leads.wait_for(|leads| *leads);
+    Some(match context.stop.run_until_cancelled(waited).await {
+        Some(Ok(_)) => Action::requeue(Duration::ZERO),
+        Some(Err(_)) | None => Action::await_change(),
+    })
+}
+
+/// The result of a pass; an error if it takes too long.
+pub(crate) async fn within<T>(
+    pass: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, PassError> {
+    let result = tokio::time::timeout(PASS, pass).await;
+    result.map_err(|_| PassError::Late)?.map_err(Into::into)
+}
+
+/// Reports an object that cannot be read.
+pub(crate) async fn report_unreadable<K: Object>(
+    object: &Guarded<K>,
+    error: &str,
+    context: &Context,
+) {
+    let (kind, name) = (K::kind(&()), object.meta().name.as_deref());
+    tracing::warn!(%kind, name, error, "cannot read an object");
+    let warning = Happening::warning("Unreadable", "Read", error);
+    context.events.send(&object.object_ref(&()), warning).await;
 }
 
 async fn reconcile_object<K: Kind>(
@@ -144,11 +174,7 @@ async fn reconcile_object<K: Kind>(
     let mut resource = match &object.0 {
         Ok(resource) => resource.clone(),
         Err(invalid) => {
-            let name = invalid.metadata.name.as_deref();
-            let error = &invalid.error;
-            tracing::warn!(kind = K::KIND, name, error, "cannot read an object");
-            let warning = Happening::warning("Unreadable", "Read", error);
-            context.events.send(&object.object_ref(&()), warning).await;
+            report_unreadable(object, &invalid.error, context).await;
             return Ok(skipped);
         }
     };
@@ -247,7 +273,8 @@ async fn finish<K: Kind>(
     Ok(ending)
 }
 
-fn now() -> String {
+/// The time, in whole seconds.
+pub(crate) fn now() -> String {
     let now = jiff::Timestamp::now();
     let whole = jiff::Timestamp::from_second(now.as_second()).unwrap_or(now);
     whole.to_string()

@@ -1,7 +1,7 @@
 //! Second step: what to do. Pure. What a declaration changes is decided by the api, in the same
 //! step as the change itself.
 
-use spice_crds::{DeletionPolicy, DriftPolicy, ManagementPolicy, annotation};
+use spice_crds::{DatabaseRef, DeletionPolicy, DriftPolicy, ManagementPolicy, annotation};
 
 use crate::{
     client::{Claim, Command, Declaration, Deletion, HandOver, Owner, Progress},
@@ -154,23 +154,32 @@ fn decide_declaration<K: Kind>(resource: &K, mode: Mode, world: &World) -> Step 
 }
 
 fn missing_database<K: Kind>(resource: &K, world: &World) -> Step {
-    let name = resource.database_ref().map_or("", |it| it.name.as_str());
-    let namespace = resource.database_namespace();
-    if world.around.database == Reference::Forbidden {
-        return Step::Refuse {
+    let own = resource.object_namespace();
+    match resource.database_ref() {
+        Some(reference) if world.around.database == Reference::Forbidden => Step::Refuse {
             reason: reason::REF_NOT_ALLOWED,
-            message: format!(
-                "Database {namespace}/{name} does not allow references from namespace {}; add it to spec.allowedNamespaces of the Database",
-                resource.object_namespace()
-            ),
-        };
+            message: forbidden_message(reference, own),
+        },
+        Some(reference) => Step::Wait(absent_message(reference, own)),
+        None => Step::Wait("waits for the database".to_owned()),
     }
-    let place = if namespace == resource.object_namespace() {
-        name.to_owned()
-    } else {
-        format!("{namespace}/{name}")
-    };
-    Step::Wait(format!("waits for Database {place}"))
+}
+
+/// Why an object of the namespace `own` must not refer to a Database.
+pub(crate) fn forbidden_message(reference: &DatabaseRef, own: &str) -> String {
+    let namespace = reference.namespace.as_deref().unwrap_or(own);
+    let name = &reference.name;
+    format!(
+        "Database {namespace}/{name} does not allow references from namespace {own}; add it to spec.allowedNamespaces of the Database"
+    )
+}
+
+/// What an object of the namespace `own` waits for, if the Database does not exist.
+pub(crate) fn absent_message(reference: &DatabaseRef, own: &str) -> String {
+    let name = &reference.name;
+    let other = reference.namespace.as_deref().filter(|it| *it != own);
+    let place = other.map_or_else(|| name.clone(), |other| format!("{other}/{name}"));
+    format!("waits for Database {place}")
 }
 
 /// Why a thing that was deleted by somebody else stays deleted.

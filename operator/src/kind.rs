@@ -30,8 +30,8 @@ pub struct Policies {
     pub deletion: DeletionPolicy,
 }
 
-/// A custom resource that declares something in the api.
-pub trait Kind:
+/// A custom resource of a namespace.
+pub trait Object:
     Resource<DynamicType = (), Scope = NamespaceResourceScope>
     + Clone
     + Debug
@@ -41,6 +41,22 @@ pub trait Kind:
     + Sync
     + 'static
 {
+}
+
+impl<K> Object for K where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Serialize
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// A custom resource that declares something in the api.
+pub trait Kind: Object {
     /// The kind, as in YAML.
     const KIND: &'static str;
     /// The noun for messages.

@@ -29,6 +29,7 @@ pub mod observe;
 mod ontology;
 mod publish;
 pub mod reconcile;
+pub mod replay;
 mod run;
 mod serve;
 mod surroundings;

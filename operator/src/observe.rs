@@ -315,6 +315,7 @@ pub fn status<K: Kind>(
     let generation = resource.meta().generation;
     let mut status = resource.status().cloned().unwrap_or_default();
     status.conditions = merge_conditions(
+        &kind::ALWAYS,
         &status.conditions,
         &observation.drafts,
         observation.keep,

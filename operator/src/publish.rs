@@ -10,11 +10,12 @@ use kube::{
     Client,
     api::{Api, Patch, PatchParams},
 };
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Value, json};
 use spice_crds::{API_VERSION, FINALIZER, ResourceStatus};
 use tokio::time::Instant;
 
-use crate::kind::Kind;
+use crate::kind::{Kind, Object};
 
 const FIELD_MANAGER: &str = "spice-operator/status";
 
@@ -93,24 +94,35 @@ pub(crate) async fn publish<K: Kind>(
         return Ok(false);
     }
     let meta = resource.meta();
-    let body = json!({
-        "apiVersion": API_VERSION,
-        "kind": K::KIND,
-        "metadata": {"name": meta.name, "namespace": meta.namespace, "uid": meta.uid},
-        "status": status,
-    });
-    let parameters = PatchParams::apply(FIELD_MANAGER).force();
-    let written = objects::<K>(client, resource)
-        .patch_status(resource.object_name(), &parameters, &Patch::Apply(&body))
-        .await?;
+    let identity = json!({"name": meta.name, "namespace": meta.namespace, "uid": meta.uid});
+    let written = write_status(client, resource, &identity, &status).await?;
     let uid = meta.uid.as_deref().unwrap_or_default();
     let version = written.meta().resource_version.as_deref();
     published.remember(uid, version, status);
     Ok(true)
 }
 
+/// Writes a status, if the object is the one that `identity` describes.
+pub(crate) async fn write_status<K: Object>(
+    client: &Client,
+    resource: &K,
+    identity: &Value,
+    status: &impl Serialize,
+) -> Result<K, kube::Error> {
+    let body = json!({
+        "apiVersion": API_VERSION,
+        "kind": K::kind(&()),
+        "metadata": identity,
+        "status": status,
+    });
+    let parameters = PatchParams::apply(FIELD_MANAGER).force();
+    objects::<K>(client, resource)
+        .patch_status(name(resource), &parameters, &Patch::Apply(&body))
+        .await
+}
+
 /// Adds or removes the finalizer. Fails with a conflict if the object has changed.
-pub(crate) async fn set_finalizer<K: Kind>(
+pub(crate) async fn set_finalizer<K: Object>(
     client: &Client,
     resource: &K,
     present: bool,
@@ -132,7 +144,7 @@ pub(crate) async fn set_finalizer<K: Kind>(
     }});
     objects::<K>(client, resource)
         .patch_metadata(
-            resource.object_name(),
+            name(resource),
             &PatchParams::default(),
             &Patch::Merge(&patch),
         )
@@ -140,8 +152,14 @@ pub(crate) async fn set_finalizer<K: Kind>(
     Ok(())
 }
 
-fn objects<K: Kind>(client: &Client, resource: &K) -> Api<K> {
-    Api::namespaced(client.clone(), resource.object_namespace())
+/// The objects of the same kind and namespace.
+pub(crate) fn objects<K: Object>(client: &Client, resource: &K) -> Api<K> {
+    let namespace = resource.meta().namespace.as_deref();
+    Api::namespaced(client.clone(), namespace.unwrap_or_default())
+}
+
+fn name<K: Object>(resource: &K) -> &str {
+    resource.meta().name.as_deref().unwrap_or_default()
 }
 
 #[cfg(test)]

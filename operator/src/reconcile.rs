@@ -14,8 +14,8 @@ use crate::{
 };
 
 /// The longest time for the reads of a pass, and for its command.
-const READS: Duration = Duration::from_secs(20);
-const WRITE: Duration = Duration::from_secs(30);
+pub(crate) const READS: Duration = Duration::from_secs(20);
+pub(crate) const WRITE: Duration = Duration::from_secs(30);
 
 /// The result of a pass.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,7 +125,7 @@ async fn compare<K: Kind, A: Api>(api: &A, resource: &K, world: &World) -> Optio
 }
 
 /// The result of `work`; an error if it takes too long.
-async fn within<T>(
+pub(crate) async fn within<T>(
     limit: Duration,
     work: impl Future<Output = Result<T, ApiError>>,
 ) -> Result<T, ApiError> {

@@ -14,7 +14,7 @@ use kube::{
     },
 };
 use spice_client::Credentials;
-use spice_crds::{Branch, Database, Ontology};
+use spice_crds::{Branch, Database, Ontology, ReplayJob};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
@@ -26,10 +26,11 @@ use crate::{
     controller::{controller, drive, waiting},
     events::Events,
     idle::Idle,
-    kind::Kind,
+    kind::{Kind, Object},
     lease::{Candidate, LeaseConfig},
     metrics::Metrics,
     publish::Published,
+    replay::drive_replays,
     serve::{Served, serve},
     watch::{Guarded, Listed, watch as watch_kind, watch_dependency},
 };
@@ -344,11 +345,20 @@ async fn run_controllers(
         );
         is_ready.send_replace(complete == (true, true, true));
     };
+    let of_replays = async {
+        // A cluster with older definitions has no ReplayJobs; the other kinds do not wait for them.
+        let served = wait_until_served::<ReplayJob>(&client, config);
+        if stop.run_until_cancelled(served).await.is_some() {
+            let jobs = guarded::<ReplayJob>(&client, config);
+            drive_replays(jobs, all_databases(), context.clone(), stop).await;
+        }
+    };
     futures::join!(
         ready,
         drive(of_databases, databases.claims, context.clone()),
         drive(of_branches, branches.claims, context.clone()),
-        drive(of_ontologies, ontologies.claims, context),
+        drive(of_ontologies, ontologies.claims, context.clone()),
+        of_replays,
     );
 }
 
@@ -359,7 +369,7 @@ pub async fn cluster_id(client: &Client) -> Result<String, kube::Error> {
     Ok(namespace.metadata.uid.unwrap_or_default())
 }
 
-fn guarded<K: Kind>(client: &Client, config: &OperatorConfig) -> Api<Guarded<K>> {
+fn guarded<K: Object>(client: &Client, config: &OperatorConfig) -> Api<Guarded<K>> {
     match &config.namespace {
         Some(namespace) => Api::namespaced(client.clone(), namespace),
         None => Api::all(client.clone()),
@@ -367,7 +377,7 @@ fn guarded<K: Kind>(client: &Client, config: &OperatorConfig) -> Api<Guarded<K>>
 }
 
 /// Waits for the definition of the kind, and for an API server that answers.
-async fn wait_until_served<K: Kind>(client: &Client, config: &OperatorConfig) {
+async fn wait_until_served<K: Object>(client: &Client, config: &OperatorConfig) {
     let objects: Api<PartialObjectMeta<K>> = match &config.namespace {
         Some(namespace) => Api::namespaced(client.clone(), namespace),
         None => Api::all(client.clone()),
@@ -375,7 +385,7 @@ async fn wait_until_served<K: Kind>(client: &Client, config: &OperatorConfig) {
     let mut is_reported = false;
     while let Err(error) = objects.list_metadata(&ListParams::default().limit(1)).await {
         if !is_reported {
-            tracing::warn!(kind = K::KIND, %error, "waiting until the kind is served");
+            tracing::warn!(kind = %K::kind(&()), %error, "waiting until the kind is served");
             is_reported = true;
         }
         tokio::time::sleep(ABSENT_KIND).await;

@@ -1,13 +1,13 @@
 //! What the watches and Kubernetes know about an object, and who holds what it declares.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
-    api::Api,
+    api::{Api, ObjectMeta},
     runtime::reflector::{ObjectRef, Store},
 };
-use spice_crds::Database;
+use spice_crds::{Database, DatabaseRef};
 
 use crate::{
     claims::{Claimed, Claims},
@@ -29,21 +29,12 @@ pub(crate) async fn surroundings<K: Kind>(
     claims: &Claims<K>,
     context: &Context,
 ) -> Surroundings {
-    let deleted_at = resource.meta().deletion_timestamp.as_ref();
-    let namespace_ends = deleted_at.is_some() && namespace_ends(resource, context).await;
-    let limit = if namespace_ends {
-        NAMESPACE_GRACE.min(context.deletion_deadline)
-    } else {
-        context.deletion_deadline
-    };
-    let is_overdue = deleted_at.is_some_and(|at| {
-        let age = jiff::Timestamp::now().duration_since(at.0);
-        Duration::try_from(age).is_ok_and(|age| age >= limit)
-    });
+    let is_deleting = resource.meta().deletion_timestamp.is_some();
+    let (namespace_ends, is_overdue) = deletion(resource.meta(), context).await;
     Surroundings {
         database: resolve(resource, databases),
         cluster: Some(context.cluster.clone()),
-        heirs: if deleted_at.is_some() {
+        heirs: if is_deleting {
             let heirs = claims.heirs(resource).into_iter();
             heirs.map(|heir| as_heir::<K>(heir, context)).collect()
         } else {
@@ -52,6 +43,24 @@ pub(crate) async fn surroundings<K: Kind>(
         namespace_ends,
         is_overdue,
     }
+}
+
+/// Of an object that is being deleted: whether its namespace is being deleted, too, and whether the
+/// deletion takes longer than allowed.
+pub(crate) async fn deletion(meta: &ObjectMeta, context: &Context) -> (bool, bool) {
+    let Some(deleted_at) = &meta.deletion_timestamp else {
+        return (false, false);
+    };
+    let namespace = meta.namespace.as_deref().unwrap_or_default();
+    let namespace_ends = namespace_ends(namespace, context).await;
+    let limit = if namespace_ends {
+        NAMESPACE_GRACE.min(context.deletion_deadline)
+    } else {
+        context.deletion_deadline
+    };
+    let age = jiff::Timestamp::now().duration_since(deleted_at.0);
+    let is_overdue = Duration::try_from(age).is_ok_and(|age| age >= limit);
+    (namespace_ends, is_overdue)
 }
 
 fn as_heir<K: Kind>(heir: Claimed, context: &Context) -> Heir {
@@ -68,9 +77,8 @@ fn as_heir<K: Kind>(heir: Claimed, context: &Context) -> Heir {
 }
 
 /// Whether the namespace of an object is being deleted. Without the right to read it: no.
-async fn namespace_ends<K: Kind>(resource: &K, context: &Context) -> bool {
+async fn namespace_ends(name: &str, context: &Context) -> bool {
     let namespaces: Api<Namespace> = Api::all(context.client.clone());
-    let name = resource.object_namespace();
     match namespaces.get_metadata(name).await {
         Ok(namespace) => namespace.metadata.deletion_timestamp.is_some(),
         Err(kube::Error::Api(status)) if status.is_not_found() => true,
@@ -86,38 +94,61 @@ fn resolve<K: Kind>(resource: &K, databases: &Store<Guarded<Database>>) -> Refer
     let Some(reference) = resource.database_ref() else {
         return Reference::Missing;
     };
-    let namespace = resource.database_namespace();
-    let object = ObjectRef::<Guarded<Database>>::new(&reference.name).within(namespace);
-    let object = databases.get(&object);
+    let object = find_database(databases, reference, resource.object_namespace());
     refer(
         resource,
         object.as_ref().and_then(|object| object.0.as_ref().ok()),
     )
 }
 
+/// The Database object that an object of the namespace `own` refers to.
+pub(crate) fn find_database(
+    databases: &Store<Guarded<Database>>,
+    reference: &DatabaseRef,
+    own: &str,
+) -> Option<Arc<Guarded<Database>>> {
+    let namespace = reference.namespace.as_deref().unwrap_or(own);
+    let object = ObjectRef::<Guarded<Database>>::new(&reference.name).within(namespace);
+    databases.get(&object)
+}
+
 /// The reference of an object to a Database object, if that exists. An object that is being deleted
 /// may have outlived its Database: its status has the name.
 pub(crate) fn refer<K: Kind>(resource: &K, declared: Option<&Database>) -> Reference {
-    let declared = declared.filter(|database| database.instance() == resource.instance());
+    let known = resource.status().and_then(|status| status.database.clone());
     let is_deleting = resource.meta().deletion_timestamp.is_some();
-    match declared {
-        Some(database) if is_deleting || allows(database, resource) => {
-            Reference::Found(database.database_name())
-        }
-        Some(_) => Reference::Forbidden,
-        None => {
-            let known = resource.status().and_then(|status| status.database.clone());
-            let known = known.filter(|_| is_deleting);
-            known.map_or(Reference::Missing, Reference::Found)
-        }
-    }
+    let referrer = Referrer {
+        meta: resource.meta(),
+        instance: resource.instance(),
+        known: known.filter(|_| is_deleting),
+    };
+    referrer.refer(declared)
 }
 
-fn allows<K: Kind>(database: &Database, resource: &K) -> bool {
-    let allowed = database.spec.allowed_namespaces.clone();
-    allowed
-        .unwrap_or_default()
-        .allows(database.object_namespace(), resource.object_namespace())
+/// An object that refers to a Database.
+pub(crate) struct Referrer<'a> {
+    pub(crate) meta: &'a ObjectMeta,
+    /// `spec.instance`.
+    pub(crate) instance: Option<&'a str>,
+    /// The database's name in the api, for an object that may outlive its Database.
+    pub(crate) known: Option<String>,
+}
+
+impl Referrer<'_> {
+    /// The reference to a Database object, if that exists.
+    pub(crate) fn refer(self, declared: Option<&Database>) -> Reference {
+        let Some(database) = declared.filter(|it| it.instance() == self.instance) else {
+            return self.known.map_or(Reference::Missing, Reference::Found);
+        };
+        let own = self.meta.namespace.as_deref().unwrap_or_default();
+        let allowed = database.spec.allowed_namespaces.clone().unwrap_or_default();
+        let is_deleting = self.meta.deletion_timestamp.is_some();
+        if is_deleting || allowed.allows(database.object_namespace(), own) {
+            Reference::Found(database.database_name())
+        } else {
+            Reference::Forbidden
+        }
+    }
 }
 
 /// Takes over what `resource` declares from an owner of this cluster that no longer exists: an object

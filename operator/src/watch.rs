@@ -19,7 +19,11 @@ use kube::{
 };
 use tokio::sync;
 
-use crate::{backoff::WatchBackoff, kind::Kind, observe::is_ready};
+use crate::{
+    backoff::WatchBackoff,
+    kind::{Kind, Object},
+    observe::is_ready,
+};
 
 /// An object of a watch. One that cannot be read does not affect the others.
 pub(crate) type Guarded<K> = DeserializeGuard<K>;
@@ -31,12 +35,12 @@ const PAGE: u32 = 100;
 ///
 /// `Store::wait_until_ready` keeps the waker of only one waiter: if several passes wait, one
 /// continues and the others wait forever. Any number of passes can wait here.
-pub(crate) struct Listed<K: Kind> {
+pub(crate) struct Listed<K: Object> {
     store: Store<Guarded<K>>,
     complete: sync::watch::Receiver<bool>,
 }
 
-impl<K: Kind> Clone for Listed<K> {
+impl<K: Object> Clone for Listed<K> {
     fn clone(&self) -> Self {
         Self {
             store: self.store.clone(),
@@ -45,7 +49,7 @@ impl<K: Kind> Clone for Listed<K> {
     }
 }
 
-impl<K: Kind> Listed<K> {
+impl<K: Object> Listed<K> {
     /// The store, which may still be filling.
     pub(crate) fn store(&self) -> Store<Guarded<K>> {
         self.store.clone()
@@ -59,7 +63,7 @@ impl<K: Kind> Listed<K> {
     }
 }
 
-fn events<K: Kind>(
+fn events<K: Object>(
     api: Api<Guarded<K>>,
 ) -> impl Stream<Item = Result<Event<Guarded<K>>, watcher::Error>> + Send {
     watcher::watcher(api, watcher::Config::default().page_size(PAGE))
@@ -108,7 +112,7 @@ fn digest<K: Kind>(object: &Guarded<K>) -> u64 {
 
 /// A watch of a kind: its store, and the objects with changes other than in their status. `follow`
 /// sees every event.
-pub(crate) fn watch<K: Kind>(
+pub(crate) fn watch<K: Object>(
     api: Api<Guarded<K>>,
     mut follow: impl FnMut(&Event<Guarded<K>>) + Send + 'static,
 ) -> (
@@ -135,7 +139,7 @@ pub(crate) fn watch<K: Kind>(
 }
 
 /// The objects that `select` names, out of a store.
-pub(crate) fn dependents<K: Kind>(
+pub(crate) fn dependents<K: Object>(
     store: &Store<Guarded<K>>,
     select: impl Fn(&K) -> bool,
 ) -> Vec<ObjectRef<Guarded<K>>> {

@@ -10,21 +10,23 @@ use tokio::time::{Instant, sleep};
 use crate::{CHART, DEFINITIONS};
 
 /// What the operator of all namespaces may do, besides what every service account may.
-const OPERATOR: [&str; 6] = [
+const OPERATOR: [&str; 7] = [
     "/namespaces: get",
     "coordination.k8s.io/leases [spice-operator]: get update",
     "coordination.k8s.io/leases: create",
     "events.k8s.io/events: create patch",
-    "spiceharvester.dev/branches databases ontologies: get list patch watch",
-    "spiceharvester.dev/branches/status databases/status ontologies/status: patch",
+    "spiceharvester.dev/branches databases ontologies replayjobs: get list patch watch",
+    "spiceharvester.dev/branches/status databases/status ontologies/status replayjobs/status: patch",
+    "spiceharvester.dev/replayjobs: delete",
 ];
 
 /// What the operator of one namespace may do there.
-const OPERATOR_OF_TEAM: [&str; 4] = [
+const OPERATOR_OF_TEAM: [&str; 5] = [
     "/namespaces [team]: get",
     "events.k8s.io/events: create patch",
-    "spiceharvester.dev/branches databases ontologies: get list patch watch",
-    "spiceharvester.dev/branches/status databases/status ontologies/status: patch",
+    "spiceharvester.dev/branches databases ontologies replayjobs: get list patch watch",
+    "spiceharvester.dev/branches/status databases/status ontologies/status replayjobs/status: patch",
+    "spiceharvester.dev/replayjobs: delete",
 ];
 
 #[tokio::test(flavor = "multi_thread")]

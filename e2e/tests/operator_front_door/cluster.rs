@@ -4,7 +4,7 @@ use std::{
     fmt::Debug,
     fs::File,
     net::{SocketAddr, TcpListener},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -36,7 +36,7 @@ pub(crate) struct Cluster {
     pub(crate) api_path: Proxy,
     pub(crate) plane: ControlPlane,
     client: kube::Client,
-    _spice: Embedded,
+    spice: Embedded,
     files: TempDir,
 }
 
@@ -100,7 +100,7 @@ impl Cluster {
             client: plane.client().await?,
             plane,
             api_path: Proxy::start(&spice.url("gateway")?).await?,
-            _spice: spice,
+            spice,
             files: tempfile::tempdir()?,
         };
         cluster.start_operator().await?;
@@ -157,6 +157,19 @@ impl Cluster {
             .spawn()
             .context("spice operator does not start")?;
         Ok(Running { child, metrics })
+    }
+
+    /// Kills the api, and starts it again on the same data.
+    pub(crate) async fn restart_api(&mut self) -> anyhow::Result<()> {
+        self.spice.restart().await?;
+        self.gateway = self.spice.gateway()?;
+        self.api_path.set_target(&self.spice.url("gateway")?);
+        Ok(())
+    }
+
+    /// The data directory of the api.
+    pub(crate) fn data_dir(&self) -> &Path {
+        self.spice.directory()
     }
 
     pub(crate) fn kill_operator(&mut self) {

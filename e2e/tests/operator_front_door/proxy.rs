@@ -10,6 +10,7 @@ use tokio::{
 /// Forwards connections to an address while it is open.
 pub(crate) struct Proxy {
     url: String,
+    target: watch::Sender<String>,
     open: watch::Sender<bool>,
 }
 
@@ -17,20 +18,29 @@ impl Proxy {
     /// Listens in front of `target`, for example `http://127.0.0.1:8002`.
     pub(crate) async fn start(target: &str) -> anyhow::Result<Self> {
         let (scheme, target) = target.split_once("://").context("not a URL")?;
-        let target = target.to_owned();
+        let (target, current) = watch::channel(target.to_owned());
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("{scheme}://{}", listener.local_addr()?);
         let (open, is_open) = watch::channel(true);
         tokio::spawn(async move {
             while let Ok((caller, _)) = listener.accept().await {
-                tokio::spawn(forward(caller, target.clone(), is_open.clone()));
+                let target = current.borrow().clone();
+                tokio::spawn(forward(caller, target, is_open.clone()));
             }
         });
-        Ok(Self { url, open })
+        Ok(Self { url, target, open })
     }
 
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Forwards new connections to another address.
+    pub(crate) fn set_target(&self, target: &str) {
+        let address = target
+            .split_once("://")
+            .map_or(target, |(_, address)| address);
+        self.target.send_replace(address.to_owned());
     }
 
     /// Cuts all connections and takes no new ones, or takes them again.

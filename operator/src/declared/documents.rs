@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     declaration::{AnyResource, Check, Declared, Flaw},
-    schema::{Schemas, check, hint},
+    schema::{JOB, Schemas, check, hint},
 };
 use crate::kind::Kind;
 
@@ -102,6 +102,11 @@ impl Objects<'_> {
             .filter(|kind| self.rules.schemas.get(kind).is_some())
         {
             return self.take_list(node, &source, Some(item));
+        }
+        if kind == JOB {
+            let sentence = "a ReplayJob is an action, which needs the operator of a Kubernetes \
+                            cluster; without one, send POST /api/v1/databases/{db}/replays";
+            return self.note(key_mark(node, "kind"), sentence);
         }
         let Some(schema) = self.rules.schemas.get(&kind) else {
             let kinds: Vec<&str> = self.rules.schemas.kinds().collect();

@@ -12,7 +12,10 @@ use spice_crds::{
     yaml::{Mark, Node, Problem, Tree},
 };
 
-/// The schema of each kind.
+/// The kind that declares nothing: it is an action, which only the operator can carry out once.
+pub(super) const JOB: &str = "ReplayJob";
+
+/// The schema of each kind that declares something.
 pub(super) struct Schemas(BTreeMap<String, Value>);
 
 impl Schemas {
@@ -26,6 +29,9 @@ impl Schemas {
             let (Some(kind), Some(own)) = (kind, schema.and_then(Value::as_object)) else {
                 continue;
             };
+            if kind == JOB {
+                continue;
+            }
             let mut properties = own.clone();
             properties.insert("apiVersion".into(), json!({"type": "string"}));
             properties.insert("kind".into(), json!({"type": "string"}));

@@ -15,6 +15,11 @@ const WRONG: &[(&str, &str, &str)] = &[
         "document 2, line 9: unknown kind \"ontology\"; the kinds are Branch, Database, Ontology; did you mean Ontology?",
     ),
     (
+        "kind: Ontology",
+        "kind: ReplayJob",
+        "document 2, line 9: a ReplayJob is an action, which needs the operator of a Kubernetes cluster; without one, send POST /api/v1/databases/{db}/replays",
+    ),
+    (
         "kind: Database",
         "kind: [Database]",
         "document 1, line 4: kind must be a string",
