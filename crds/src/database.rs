@@ -60,7 +60,7 @@ pub struct DatabaseSpec {
     /// Full (default) applies the declaration; Observe only compares.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub management_policy: Option<ManagementPolicy>,
-    /// Stop reconciling this object. Deleting it then deletes nothing in the API.
+    /// Stop reconciling this object; default: false. Deleting it then deletes nothing in the API.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
     /// The operator installation that reconciles this object; default: the one without a name.

@@ -4,8 +4,11 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::schema::describe_by_field;
+
 /// What happens to the declared thing when the object is deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = describe_by_field)]
 pub enum DeletionPolicy {
     /// Keep it, without an owner (the default).
     #[default]
@@ -16,6 +19,7 @@ pub enum DeletionPolicy {
 
 /// What happens if the declared thing exists already and has no owner.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = describe_by_field)]
 pub enum Adopt {
     /// Adopt it if it equals the declaration (the default).
     #[default]
@@ -39,6 +43,7 @@ impl Adopt {
 
 /// Whether the operator changes anything in the API.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = describe_by_field)]
 pub enum ManagementPolicy {
     /// It applies the declaration (the default).
     #[default]
@@ -49,6 +54,7 @@ pub enum ManagementPolicy {
 
 /// What happens to schema changes that lose or invalidate data.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = describe_by_field)]
 pub enum ChangePolicy {
     /// They are refused, and listed in status.plan, until a person approves them (the default).
     #[default]
@@ -69,6 +75,7 @@ impl ChangePolicy {
 
 /// What to do when the API differs from the declaration.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = describe_by_field)]
 pub enum DriftPolicy {
     /// Apply the declaration again (the default).
     #[default]
@@ -112,6 +119,7 @@ pub struct AllowedNamespaces {
 
 /// Which namespaces are allowed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = describe_by_field)]
 #[allow(missing_docs)]
 pub enum NamespacesFrom {
     #[default]

@@ -4,7 +4,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{policy::DatabaseRef, status::Condition};
+use crate::{policy::DatabaseRef, schema::describe_by_field, status::Condition};
 
 /// A rebuild of projections.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomResource, KubeSchema)]
@@ -119,6 +119,7 @@ pub struct ReplayJobSpec {
 
 /// A projection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = describe_by_field)]
 #[allow(missing_docs)]
 pub enum ReplayTarget {
     Graph,
@@ -127,6 +128,7 @@ pub enum ReplayTarget {
 
 /// How a projection is rebuilt.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = describe_by_field)]
 pub enum ReplayStrategy {
     /// A copy is built beside the live projection and swapped in (the default).
     #[default]
@@ -137,6 +139,7 @@ pub enum ReplayStrategy {
 
 /// Whether a person must approve the result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = describe_by_field)]
 pub enum ReplayApproval {
     /// Nobody (the default).
     #[default]

@@ -50,6 +50,11 @@ pub(crate) fn object(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
 }
 
+/// Lets the field of this type describe itself: its description has the default.
+pub(crate) fn describe_by_field(schema: &mut Schema) {
+    schema.remove("description");
+}
+
 /// A cardinality of a link.
 pub(crate) fn cardinality(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "enum": CARDINALITIES})

@@ -130,3 +130,21 @@ fn every_field_is_described() {
     }
     assert!(missing.is_empty(), "{missing:#?}");
 }
+
+/// What is left out has a default, which `kubectl explain` shows.
+#[test]
+fn every_default_is_described() {
+    let mut missing = Vec::new();
+    for definition in definitions().unwrap() {
+        let schema = &version(&definition.object)["schema"]["openAPIV3Schema"]["properties"];
+        let spec = &schema["spec"];
+        let required = spec["required"].as_array().cloned().unwrap_or_default();
+        for (name, field) in spec["properties"].as_object().unwrap() {
+            let is_described = field["description"].as_str().unwrap().contains("default");
+            if !is_described && !required.contains(&name.as_str().into()) {
+                missing.push(format!("{}: {name}", definition.file));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}

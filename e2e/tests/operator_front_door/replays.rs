@@ -33,8 +33,8 @@ fn job(database: &str, name: &str, more: &str) -> String {
 }
 
 async fn get(cluster: &Cluster, name: &str) -> anyhow::Result<Value> {
-    let shown = cluster.kubectl(&["get", "replayjob", name, "-o", "json"]);
-    Ok(serde_json::from_str(&shown.await?)?)
+    let get = ["get", "replayjob", name, "-o", "json"];
+    Ok(serde_json::from_str(&cluster.kubectl(&get).await?)?)
 }
 
 fn condition(object: &Value, kind: &str) -> Value {
