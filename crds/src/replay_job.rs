@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::{policy::DatabaseRef, schema::describe_by_field, status::Condition};
 
 /// A rebuild of projections.
+// The columns have the same types.
+#[allow(clippy::duplicated_attributes)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, CustomResource, KubeSchema)]
 #[kube(
     group = "spiceharvester.dev",

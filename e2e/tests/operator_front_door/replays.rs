@@ -1,4 +1,4 @@
-//! ReplayJobs: each runs once, waits for its approval, is cancelled with its object, fails if the
+//! `ReplayJob`s: each runs once, waits for its approval, is cancelled with its object, fails if the
 //! result differs from the log, and survives the end of the api.
 
 use std::{collections::BTreeSet, time::Duration};

@@ -1,4 +1,4 @@
-//! The controller of ReplayJobs: watches them, runs the passes, and publishes what comes of them.
+//! The controller of `ReplayJob`s: watches them, runs the passes, and publishes what comes of them.
 
 use std::{sync::Arc, time::Duration};
 
