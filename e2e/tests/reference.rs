@@ -1,5 +1,6 @@
 //! `docs/reference` is generated from the code: the binary's help and settings, the services'
-//! `OpenAPI` documents, the error codes, the envelopes. `SPICE_WRITE_REFERENCE=1` writes the pages;
+//! `OpenAPI` documents, the error codes, the envelopes,
+//! the custom resources. `SPICE_WRITE_REFERENCE=1` writes the pages;
 //! without it they must match.
 
 #[path = "reference/cli.rs"]
@@ -8,6 +9,8 @@ mod cli;
 mod envelope;
 #[path = "reference/http.rs"]
 mod http;
+#[path = "reference/resources.rs"]
+mod resources;
 
 use std::fmt::Write as _;
 
@@ -26,6 +29,7 @@ async fn the_reference_matches_the_code() -> anyhow::Result<()> {
         ("errors.md", errors()?),
         ("envelope.md", envelope::page()?),
         ("metrics.md", metrics()?),
+        ("resources.md", resources::page()?),
     ];
     let folder = spice_e2e::workspace().join("docs/reference");
     let writes = setting("SPICE_WRITE_REFERENCE").is_some();
