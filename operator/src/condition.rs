@@ -28,6 +28,20 @@ pub mod kind {
     /// Of a job: it is paused.
     pub const SUSPENDED: &str = "Suspended";
 
+    /// All types.
+    pub const ALL: [&str; 11] = [
+        READY,
+        ACCEPTED,
+        SYNCED,
+        PROJECTED,
+        RECONCILING,
+        STALLED,
+        DRIFTED,
+        DELETION_BLOCKED,
+        COMPLETE,
+        FAILED,
+        SUSPENDED,
+    ];
     /// The types that are always present on a job.
     pub const ALWAYS_ON_JOBS: [&str; 4] = [READY, COMPLETE, FAILED, SUSPENDED];
     /// The types that are always present on a declaration.

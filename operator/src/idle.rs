@@ -55,7 +55,9 @@ impl Idle {
             return false;
         };
         let known = self.read(api, &mark.database, max_age).await;
-        known.is_ok_and(|known| is_same(&known, &mark.known))
+        known.is_ok_and(|known| {
+            is_same(&known, &mark.known) && known.projected >= mark.known.projected
+        })
     }
 
     /// Remembers that a pass found nothing to do at this state of the database.
@@ -116,8 +118,7 @@ fn uid<K: Kind>(resource: &K) -> &str {
     resource.meta().uid.as_deref().unwrap_or_default()
 }
 
-/// Whether a log has not moved. How far the projections are makes no difference: the object was
-/// shown by them.
+/// Whether a log has not moved.
 fn is_same(one: &Known, other: &Known) -> bool {
     let log = |known: &Known| (known.exists, known.generation, known.position);
     one.exists && log(one) == log(other)

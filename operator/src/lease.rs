@@ -19,6 +19,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// How long a record is valid for others.
 const DURATION: Duration = Duration::from_secs(15);
+/// The identities of operators begin with this: so others recognize their leases.
+pub const HOLDER: &str = "spice-operator-";
+
 /// How long the holder goes on without a renewal.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// The wait between two attempts.

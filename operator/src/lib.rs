@@ -38,6 +38,6 @@ mod watch;
 pub use apply::{Applied, ApplyReport, Declarer, apply_documents, apply_documents_of};
 pub use client::{Api, ApiClient, ApiError};
 pub use declared::{Declared, DeclaredError, Reading, Source, read};
-pub use lease::LeaseConfig;
+pub use lease::{HOLDER, LeaseConfig};
 pub use ontology::class_of;
 pub use run::{OperatorConfig, OperatorError, cluster_id, run};

@@ -52,12 +52,13 @@ pub(crate) struct State {
     pub(crate) effects: Vec<String>,
     /// How every branch differs from its parent.
     pub(crate) comparison: Option<Comparison>,
+    pub(crate) comparison_fails: bool,
     pub(crate) reads_fail: u32,
     pub(crate) reads: u32,
     /// Whether a handler has parked the late commands.
     pub(crate) parked: bool,
     position: u64,
-    projected: u64,
+    pub(crate) projected: u64,
 }
 
 #[derive(Debug, Default)]
@@ -138,6 +139,11 @@ impl Api for Memory {
 
     async fn compare(&self, _: &str, _: &str) -> Result<Comparison, ApiError> {
         let state = self.state.lock().unwrap();
+        if state.comparison_fails {
+            return Err(ApiError::Transient {
+                message: "cannot reach the api".into(),
+            });
+        }
         Ok(state.comparison.unwrap_or(Comparison {
             base_position: 1,
             changes: 0,

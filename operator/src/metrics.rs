@@ -72,7 +72,8 @@ impl Ending {
 }
 
 /// Counts the objects of a kind by condition and status.
-type Count = Box<dyn Fn(&mut BTreeMap<(&'static str, String, String), u64>) + Send + Sync>;
+type Count =
+    Box<dyn Fn(&mut BTreeMap<(&'static str, &'static str, &'static str), u64>) + Send + Sync>;
 
 /// What this process counts.
 pub(crate) struct Metrics {
@@ -147,8 +148,11 @@ impl Metrics {
                 object.status()
             });
             for condition in statuses.flat_map(|status| &status.conditions) {
-                let status = format!("{:?}", condition.status);
-                let key = (K::KIND, condition.kind.clone(), status);
+                // Others may have written anything into the status.
+                let Some(name) = kind::ALL.iter().find(|name| **name == condition.kind) else {
+                    continue;
+                };
+                let key = (K::KIND, *name, condition.status.as_str());
                 *counts.entry(key).or_default() += 1;
             }
         });

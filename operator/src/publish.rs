@@ -1,7 +1,7 @@
 //! Fifth step: writes the status and the finalizer of an object to Kubernetes.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -22,8 +22,18 @@ const FIELD_MANAGER: &str = "spice-operator/status";
 /// The last written statuses, until the watch shows them.
 #[derive(Debug, Default)]
 pub(crate) struct Published {
-    statuses: Mutex<HashMap<String, Written>>,
+    statuses: Mutex<Statuses>,
 }
+
+#[derive(Debug, Default)]
+struct Statuses {
+    written: HashMap<String, Written>,
+    /// Objects that are gone: a pass may still end after its object.
+    gone: HashSet<String>,
+}
+
+/// The maximum number of remembered objects that are gone.
+const GONE: usize = 10_000;
 
 #[derive(Debug)]
 struct Written {
@@ -37,7 +47,10 @@ impl Published {
     pub(crate) fn newer_than(&self, uid: &str, version: Option<&str>) -> Option<ResourceStatus> {
         self.see(uid, version);
         let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-        statuses.get(uid).map(|written| written.status.clone())
+        statuses
+            .written
+            .get(uid)
+            .map(|written| written.status.clone())
     }
 
     /// The watch shows this version of an object.
@@ -46,11 +59,9 @@ impl Published {
             return;
         };
         let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-        if statuses
-            .get(uid)
-            .is_some_and(|written| written.version <= version)
-        {
-            statuses.remove(uid);
+        let found = statuses.written.get(uid);
+        if found.is_some_and(|written| written.version <= version) {
+            statuses.written.remove(uid);
         }
     }
 
@@ -58,14 +69,21 @@ impl Published {
     /// minutes then is broken, however quiet the cluster is.
     pub(crate) fn silence(&self) -> Duration {
         let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-        let ages = statuses.values().map(|written| written.at.elapsed());
+        let ages = statuses
+            .written
+            .values()
+            .map(|written| written.at.elapsed());
         ages.max().unwrap_or_default()
     }
 
     /// Forgets an object that is gone.
     pub(crate) fn forget(&self, uid: &str) {
         let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-        statuses.remove(uid);
+        statuses.written.remove(uid);
+        if statuses.gone.len() >= GONE {
+            statuses.gone.clear();
+        }
+        statuses.gone.insert(uid.to_owned());
     }
 
     pub(crate) fn remember(&self, uid: &str, version: Option<&str>, status: ResourceStatus) {
@@ -73,13 +91,16 @@ impl Published {
             return;
         };
         let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+        if statuses.gone.contains(uid) {
+            return;
+        }
         let at = Instant::now();
         let written = Written {
             version,
             at,
             status,
         };
-        statuses.insert(uid.to_owned(), written);
+        statuses.written.insert(uid.to_owned(), written);
     }
 }
 
@@ -181,6 +202,8 @@ mod tests {
         tokio::time::advance(Duration::from_secs(5)).await;
         assert_eq!(published.silence(), Duration::from_secs(5));
         published.forget("b");
-        assert_eq!(published.silence(), Duration::ZERO);
+        published.remember("b", Some("9"), ResourceStatus::default());
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(published.silence(), Duration::ZERO, "it is gone");
     }
 }

@@ -70,7 +70,10 @@ pub async fn reconcile<K: Kind, A: Api>(
     let status = status(resource, &world, &plan, &receipt, &observation, now);
     let settled = match &receipt {
         Receipt::Accepted(accepted)
-            if accepted.command.is_none() && accepted.changes.is_empty() && is_ready(&status) =>
+            if accepted.command.is_none()
+                && accepted.changes.is_empty()
+                && is_ready(&status)
+                && is_compared(resource, &world) =>
         {
             world.database.clone().map(|name| (name, world.known))
         }
@@ -109,6 +112,12 @@ async fn run<K: Kind, A: Api>(
         world.comparison = compare(api, resource, world).await;
     }
     Ok(receipt)
+}
+
+/// Whether nothing is left to compare.
+fn is_compared<K: Kind>(resource: &K, world: &World) -> bool {
+    let is_read = world.comparison.is_some() || world.around.cluster.is_none();
+    is_read || resource.compared_branch().is_none()
 }
 
 /// How a branch differs from its parent. A failure changes nothing: the next pass reads it.

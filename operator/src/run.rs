@@ -32,7 +32,7 @@ use crate::{
     publish::Published,
     replay::drive_replays,
     serve::{Served, serve},
-    watch::{Guarded, Listed, watch as watch_kind, watch_dependency},
+    watch::{Guarded, Listed, Uids, watch as watch_kind, watch_dependency},
 };
 
 /// How long a deletion may take before it counts as blocked.
@@ -235,6 +235,7 @@ fn parts<K: Kind>(
     let (claims, heirs) = Claims::new(config.instance.clone());
     let claims = Arc::new(claims);
     let (index, memory, watched) = (claims.clone(), memory.clone(), metrics.clone());
+    let mut uids = Uids::default();
     let (listed, changes) = watch_kind(api, move |event| {
         watched.watched::<K>();
         index.follow(event);
@@ -243,11 +244,10 @@ fn parts<K: Kind>(
             let uid = meta.uid.as_deref().unwrap_or_default();
             memory.published.see(uid, meta.resource_version.as_deref());
         }
-        if let Event::Delete(object) = event {
-            let uid = object.meta().uid.as_deref().unwrap_or_default();
-            memory.backoff.forget(uid);
-            memory.idle.forget(uid);
-            memory.published.forget(uid);
+        for uid in uids.follow(event) {
+            memory.backoff.forget(&uid);
+            memory.idle.forget(&uid);
+            memory.published.forget(&uid);
         }
     });
     metrics.count(listed.store());

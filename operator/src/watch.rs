@@ -1,7 +1,7 @@
 //! Watches: the objects of a kind in a store, and the streams of their changes.
 
 use std::{
-    collections::{HashMap, hash_map::DefaultHasher},
+    collections::{HashMap, HashSet, hash_map::DefaultHasher},
     hash::{Hash, Hasher},
 };
 
@@ -136,6 +136,41 @@ pub(crate) fn watch<K: Object>(
         .applied_objects()
         .predicate_filter(changes, PredicateConfig::default());
     (Listed { store, complete }, stream)
+}
+
+/// The objects of a kind by uid. A list after an interruption says nothing about objects that
+/// vanished meanwhile: they are those that it does not have.
+#[derive(Debug, Default)]
+pub(crate) struct Uids {
+    known: HashSet<String>,
+    listed: Option<HashSet<String>>,
+}
+
+impl Uids {
+    /// Follows the watch. Returns the objects that are gone.
+    pub(crate) fn follow<K: Object>(&mut self, event: &Event<Guarded<K>>) -> Vec<String> {
+        let uid = |object: &Guarded<K>| object.meta().uid.clone().unwrap_or_default();
+        match event {
+            Event::Init => self.listed = Some(HashSet::new()),
+            Event::InitApply(object) => {
+                self.listed.get_or_insert_default().insert(uid(object));
+            }
+            Event::InitDone => {
+                let listed = self.listed.take().unwrap_or_default();
+                let before = std::mem::replace(&mut self.known, listed);
+                return before.difference(&self.known).cloned().collect();
+            }
+            Event::Apply(object) => {
+                self.known.insert(uid(object));
+            }
+            Event::Delete(object) => {
+                let uid = uid(object);
+                self.known.remove(&uid);
+                return vec![uid];
+            }
+        }
+        Vec::new()
+    }
 }
 
 /// The objects that `select` names, out of a store.

@@ -112,3 +112,39 @@ async fn an_object_that_waits_is_not_settled() {
     settle(&idle, &api, &mut object).await;
     assert!(!idle.is_settled(&api, &object, &around(), RESYNC).await);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_projection_that_is_rebuilt_ends_it() {
+    let (idle, api, mut object) = (Idle::default(), Memory::default(), object());
+    settle(&idle, &api, &mut object).await;
+    assert!(idle.is_settled(&api, &object, &around(), RESYNC).await);
+    tokio::time::advance(RESYNC).await;
+    api.state.lock().unwrap().projected = 0;
+    assert!(!idle.is_settled(&api, &object, &around(), RESYNC).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_branch_that_could_not_be_compared_is_not_settled() {
+    let (idle, api, mut database) = (Idle::default(), Memory::default(), object());
+    settle(&idle, &api, &mut database).await;
+    let branch = json!({
+        "apiVersion": "spiceharvester.dev/v1alpha1", "kind": "Branch",
+        "metadata": {"name": "try", "namespace": "team", "uid": "b", "generation": 1},
+        "spec": {"databaseRef": {"name": "shop"}},
+    });
+    let mut branch: spice_crds::Branch = serde_json::from_value(branch).unwrap();
+    let around = Surroundings {
+        database: Reference::Found("shop".into()),
+        ..around()
+    };
+    let mut pass = async |is_comparable: bool| {
+        api.state.lock().unwrap().comparison_fails = !is_comparable;
+        let outcome = reconcile(&api, &branch, &around, "2026-01-01T00:00:00Z").await;
+        branch.status = outcome.status;
+        outcome.settled.is_some()
+    };
+    for _ in 0..5 {
+        assert!(!pass(false).await);
+    }
+    assert!(pass(true).await);
+}

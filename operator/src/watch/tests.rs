@@ -30,3 +30,26 @@ fn only_relevant_changes_trigger_others() {
     assert!(triggers(Event::Apply(database(2, "True", 3))));
     assert_eq!(known.len(), 1);
 }
+
+#[test]
+fn objects_that_vanish_between_two_lists_are_gone() {
+    let object = |uid: &str| {
+        let mut object = database(1, "True", 1);
+        object.meta_mut().uid = Some(uid.to_owned());
+        object
+    };
+    let mut uids = Uids::default();
+    let mut follow = |event| uids.follow::<Database>(&event);
+    assert!(follow(Event::Init).is_empty());
+    for uid in ["a", "b", "c"] {
+        assert!(follow(Event::InitApply(object(uid))).is_empty());
+    }
+    assert!(follow(Event::InitDone).is_empty());
+    assert!(follow(Event::Apply(object("d"))).is_empty());
+    assert_eq!(follow(Event::Delete(object("a"))), ["a"]);
+    assert!(follow(Event::Init).is_empty());
+    for uid in ["c", "d"] {
+        assert!(follow(Event::InitApply(object(uid))).is_empty());
+    }
+    assert_eq!(follow(Event::InitDone), ["b"]);
+}
