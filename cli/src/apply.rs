@@ -47,7 +47,7 @@ pub(crate) struct Options {
     dry_run: bool,
     /// Wait for databases, branches and parents that do not exist yet: 60 seconds, or the given
     /// number.
-    #[arg(long, num_args = 0..=1, default_value_t = 0, default_missing_value = "60", hide_default_value = true, value_name = "SECONDS")]
+    #[arg(long, num_args = 0..=1, default_value_t = 0, default_missing_value = "60", hide_default_value = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=86_400))]
     wait: u64,
     #[command(flatten)]
     server: Server,

@@ -138,7 +138,7 @@ impl Command {
             Self::Export(options) => export::run(options).await,
             Self::Config(options) => config::run(&options, matches, file, Cli::command()),
             Self::Token(command) => token::run(command),
-            Self::Completion(options) => Ok(completion::run(options, Cli::command())),
+            Self::Completion(options) => completion::run(options, Cli::command()),
             Self::Kubectl(command) => kubectl::run(command).await,
             Self::Operator(options) => operator::run(options).await,
             Self::Log(command) => log::run(command).await,

@@ -1,9 +1,11 @@
 //! `spice completion`: prints a completion script for a shell.
 
-use std::{io, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{Args, Command};
 use clap_complete::Shell;
+
+use crate::output;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -17,7 +19,9 @@ pub(crate) struct Options {
 }
 
 #[allow(clippy::needless_pass_by_value)] // as every command
-pub(crate) fn run(options: Options, mut command: Command) -> ExitCode {
-    clap_complete::generate(options.shell, &mut command, "spice", &mut io::stdout());
-    ExitCode::SUCCESS
+pub(crate) fn run(options: Options, mut command: Command) -> anyhow::Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(options.shell, &mut command, "spice", &mut script);
+    output::line(String::from_utf8_lossy(&script).trim_end())?;
+    Ok(ExitCode::SUCCESS)
 }

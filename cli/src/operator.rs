@@ -4,7 +4,7 @@ use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
-use spice_operator::{LeaseConfig, OperatorConfig};
+use spice_operator::{HOLDER, LeaseConfig, OperatorConfig};
 
 use crate::{
     kubectl::cluster::ClusterConfig,
@@ -53,6 +53,6 @@ fn read_lease(text: &str) -> anyhow::Result<LeaseConfig> {
     Ok(LeaseConfig {
         namespace: namespace.to_owned(),
         name: name.to_owned(),
-        identity: format!("spice-operator-{}", uuid::Uuid::new_v4()),
+        identity: format!("{HOLDER}{}", uuid::Uuid::new_v4()),
     })
 }

@@ -167,14 +167,16 @@ pub(crate) struct Knobs {
     #[arg(
         long,
         env = "PROCESSED_EVENT_LEASE_TIMEOUT_SECONDS",
-        default_value_t = 30
+        default_value_t = 30,
+        value_parser = clap::value_parser!(u64).range(1..=86_400)
     )]
     pub(crate) lease_timeout_seconds: u64,
     /// Seconds between two renewals of a lease.
     #[arg(
         long,
         env = "PROCESSED_EVENT_HEARTBEAT_INTERVAL_SECONDS",
-        default_value_t = 10
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..=86_400)
     )]
     pub(crate) heartbeat_seconds: u64,
     /// Attempts before an event that a projection refuses is parked.
@@ -232,7 +234,12 @@ pub(crate) enum Mismatch {
 pub(crate) struct Traces {
     /// The OpenTelemetry collector that receives the spans, as a URL (OTLP over HTTP); needs the feature
     /// `otel`.
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    #[arg(
+        long,
+        env = "OTEL_EXPORTER_OTLP_ENDPOINT",
+        value_name = "URL",
+        hide_env_values = true
+    )]
     otlp_endpoint: Option<String>,
 }
 
@@ -257,7 +264,7 @@ pub(crate) struct OperatorSettings {
     #[arg(long, env = "SPICE_INSTANCE")]
     pub(crate) instance: Option<String>,
     /// Seconds after which every resource is reconciled again.
-    #[arg(long, env = "SPICE_RESYNC_SECONDS", default_value_t = 30)]
+    #[arg(long, env = "SPICE_RESYNC_SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) resync_seconds: u64,
     /// The Lease object of the process that reconciles, for several operators of which one works:
     /// NAMESPACE/NAME. Default: this process is alone.

@@ -25,13 +25,15 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 pub struct Client {
     pub(crate) keyring: Keyring,
     pub(crate) server: Arc<Url>,
+    /// The server's name for people, without the password of the URL.
+    name: Arc<str>,
     pub(crate) retries: Retries,
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("server", &self.server.as_str())
+            .field("server", &self.name)
             .field("credentials", &self.keyring)
             .field("retries", &self.retries)
             .finish_non_exhaustive()
@@ -71,6 +73,7 @@ impl Client {
         };
         Ok(Self {
             keyring: Keyring::open(credentials, build)?,
+            name: name_of(&server).into(),
             server: Arc::new(server),
             retries: Retries::default(),
         })
@@ -83,10 +86,25 @@ impl Client {
         self
     }
 
-    /// The URL of the server.
+    /// The URL of the server, for people: `***` stands for a password.
     pub fn server(&self) -> &str {
+        &self.name
+    }
+
+    /// The URL of the server.
+    pub(crate) fn base(&self) -> &str {
         self.server.as_str().trim_end_matches('/')
     }
+}
+
+/// The URL with `***` for its password.
+fn name_of(server: &Url) -> String {
+    let mut named = server.clone();
+    if named.password().is_some() {
+        // Possible in every URL that has one.
+        let _ = named.set_password(Some("***"));
+    }
+    named.as_str().trim_end_matches('/').to_owned()
 }
 
 fn build(
@@ -152,5 +170,14 @@ mod tests {
         }
         assert!(is_this_machine("[::1]") && is_this_machine("127.9.9.9"));
         assert!(!is_this_machine("10.0.0.1") && !is_this_machine("localhost.example"));
+    }
+
+    #[test]
+    fn a_password_is_not_in_the_name_of_the_server() {
+        let client = Client::new("http://me:secret@127.0.0.1:1/api/").unwrap();
+        assert_eq!(client.server(), "http://me:***@127.0.0.1:1/api");
+        assert_eq!(client.base(), "http://me:secret@127.0.0.1:1/api");
+        assert!(!format!("{client:?}").contains("secret"));
+        assert_eq!(Client::new("http://a:1/").unwrap().server(), "http://a:1");
     }
 }

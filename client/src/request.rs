@@ -45,7 +45,7 @@ impl Client {
     /// A request to a path in its encoded form, for example
     /// `/api/v1/databases/demo/branches/what%2Fif?force=true`; for calls without a method here.
     pub fn request(&self, method: Method, path: &str) -> Result<Request<'_>, Error> {
-        let joined = format!("{}/{}", self.server(), path.trim_start_matches('/'));
+        let joined = format!("{}/{}", self.base(), path.trim_start_matches('/'));
         let url = Url::parse(&joined).map_err(|error| Error::InvalidUrl {
             url: joined.clone(),
             reason: error.to_string(),

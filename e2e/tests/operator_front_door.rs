@@ -34,6 +34,7 @@ use cluster::{Cluster, wait_until};
 const DEMO: &str = include_str!("operator_front_door/demo.yaml");
 
 #[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::too_many_lines)] // one call for each step
 async fn declarations_are_applied() {
     let options = Options {
         controller_manager: true,

@@ -38,25 +38,24 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let (kind, object) = cluster.find(&options.named).await?;
     let state = State::of(&kind, &object);
     let title = state.title();
-    let Some(plan) = &state.plan else {
+    let Some(approval) = &state.approval else {
         let seen = format!("{}: {}", state.reason, state.message);
         return Err(
             usage(format!("{title} has no change that waits for an approval")).context(Hint(seen)),
         );
     };
     let Some(hash) = &options.hash else {
-        show_findings(plan)?;
+        if let Some(plan) = &state.plan {
+            show_findings(plan)?;
+        }
         output::line(format!(
             "nothing was changed; approve this with: kubectl spice approve {title} {} -n {}",
-            plan.hash, state.namespace
+            approval, state.namespace
         ))?;
         return Ok(ExitCode::FAILURE);
     };
-    if *hash != plan.hash {
-        let other = format!(
-            "{title} waits for the approval of another change, {}",
-            plan.hash
-        );
+    if hash != approval {
+        let other = format!("{title} waits for the approval of another change, {approval}");
         let look = format!("look at it with: kubectl spice approve {title}");
         return Err(usage(other).context(Hint(look)));
     }

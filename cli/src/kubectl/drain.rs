@@ -9,15 +9,13 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
 use serde_json::json;
 use spice_crds::FINALIZER;
+use spice_operator::HOLDER;
 
 use super::cluster::{Cluster, Place};
 use crate::{
     failure::{Hint, usage},
     output,
 };
-
-/// The holder of a lease begins with this.
-const OPERATOR: &str = "spice-operator-";
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -41,7 +39,9 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let cluster = options.place.connect().await?;
-    refuse_running(&cluster).await?;
+    if !options.dry_run {
+        refuse_running(&cluster).await?;
+    }
     let mut drained = 0_usize;
     for kind in cluster.kinds().await? {
         for object in cluster.list(&kind, options.all_namespaces).await? {
@@ -121,7 +121,7 @@ fn is_held(lease: &Lease) -> bool {
     let age = renewed.map(|at| jiff::Timestamp::now().duration_since(at));
     // A clock that is behind shows an age below zero: the lease is held.
     let age = age.map(|age| Duration::try_from(age).unwrap_or_default());
-    holder.starts_with(OPERATOR) && age.is_some_and(|age| age < duration)
+    holder.starts_with(HOLDER) && age.is_some_and(|age| age < duration)
 }
 
 #[cfg(test)]

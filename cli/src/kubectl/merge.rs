@@ -28,9 +28,9 @@ pub(crate) struct Options {
     /// The name of the Branch resource.
     #[arg(value_name = "NAME")]
     name: String,
-    /// The branch to merge into, by its name in the api.
-    #[arg(long, default_value = "main", value_name = "BRANCH")]
-    into: String,
+    /// The branch to merge into, by its name in the api; by default its parent.
+    #[arg(long, value_name = "BRANCH")]
+    into: Option<String>,
     #[command(flatten)]
     conflicts: Conflicts,
     #[command(flatten)]
@@ -62,6 +62,8 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
             "branch/{name} is not in the api yet; see kubectl spice status branch/{name}"
         ))
     })?;
+    let parent = || branch.spec.parent().to_owned();
+    let into = options.into.unwrap_or_else(parent);
     let of = OfDatabase {
         server: options.server,
         database: Some(database),
@@ -69,7 +71,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     };
     merge::run(merge::Options::new(
         branch.branch_name(),
-        options.into,
+        into,
         options.conflicts,
         of,
     ))

@@ -94,25 +94,33 @@ fn show_plans(report: &ApplyReport) -> anyhow::Result<()> {
 
 /// The Database objects of the cluster, as they would be after the declarations.
 async fn databases(cluster: &Cluster, accepted: &[Declared]) -> anyhow::Result<Vec<Database>> {
-    let mut databases = Vec::new();
+    let mut databases: Vec<Database> = accepted.iter().filter_map(declared_database).collect();
     for declared in accepted {
-        let reference = match &declared.resource {
-            AnyResource::Database(database) => {
-                databases.push((**database).clone());
-                continue;
-            }
+        let (namespace, reference) = match &declared.resource {
+            AnyResource::Database(_) => continue,
             AnyResource::Ontology(it) => (it.database_namespace(), it.database_ref()),
             AnyResource::Branch(it) => (it.database_namespace(), it.database_ref()),
         };
-        let (namespace, Some(reference)) = reference else {
+        let Some(name) = reference.map(|reference| &reference.name) else {
             continue;
         };
+        let is =
+            |known: &Database| known.object_name() == name && known.object_namespace() == namespace;
+        if databases.iter().any(is) {
+            continue;
+        }
         let objects: Api<Database> = Api::namespaced(cluster.client.clone(), namespace);
-        let found = objects.get_opt(&reference.name).await;
-        let found = found.with_context(|| format!("cannot read database/{}", reference.name))?;
-        databases.extend(found);
+        let found = objects.get_opt(name).await;
+        databases.extend(found.with_context(|| format!("cannot read database/{name}"))?);
     }
     Ok(databases)
+}
+
+fn declared_database(declared: &Declared) -> Option<Database> {
+    match &declared.resource {
+        AnyResource::Database(database) => Some((**database).clone()),
+        AnyResource::Ontology(_) | AnyResource::Branch(_) => None,
+    }
 }
 
 /// The object as the API server would store it.

@@ -15,6 +15,9 @@ const FIRST: [&str; 5] = [
     "Complete",
 ];
 
+/// The reason of a `ReplayJob` that waits for an approval of its id.
+const AWAITS: &str = "AwaitingApproval";
+
 /// The state of an object.
 #[derive(Debug, Serialize)]
 pub(crate) struct State {
@@ -29,6 +32,8 @@ pub(crate) struct State {
     pub(crate) position: Option<i64>,
     /// The change that waits for an approval.
     pub(crate) plan: Option<Plan>,
+    /// The value of the annotation that approves what waits for it.
+    pub(crate) approval: Option<String>,
 }
 
 impl State {
@@ -54,16 +59,19 @@ impl State {
             ),
         };
         let status = ready.filter(|_| is_seen).map(|it| it.status);
+        let plan: Option<Plan> = serde_json::from_value(read("plan")).ok();
+        let hash = plan.as_ref().map(|plan| plan.hash.clone());
+        let awaits = ready.is_some_and(|it| it.reason == AWAITS);
+        let id = || Some(read("externalId").as_str()?.to_owned());
+        let approval = hash.or_else(|| id().filter(|_| awaits));
         Self {
             kind: kind.kind.clone(),
             namespace: object.metadata.namespace.clone().unwrap_or_default(),
             name: object.metadata.name.clone().unwrap_or_default(),
-            ready: match status {
-                Some(ConditionStatus::True) => "True",
-                Some(ConditionStatus::False) => "False",
-                _ => "Unknown",
-            }
-            .to_owned(),
+            ready: status
+                .unwrap_or(ConditionStatus::Unknown)
+                .as_str()
+                .to_owned(),
             message: if is_seen && !is_current {
                 format!("before the last edit: {message}")
             } else {
@@ -71,7 +79,8 @@ impl State {
             },
             reason,
             position: read("position").as_i64(),
-            plan: serde_json::from_value(read("plan")).ok(),
+            plan,
+            approval,
         }
     }
 

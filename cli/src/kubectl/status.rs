@@ -72,13 +72,16 @@ fn show(states: &[State], all_namespaces: bool) -> anyhow::Result<()> {
     let head = ["NAMESPACE", "RESOURCE", "READY", "REASON", "MESSAGE"];
     output::table(&head[usize::from(!all_namespaces)..], &rows)?;
     for state in states {
-        let Some(plan) = &state.plan else { continue };
+        let Some(approval) = &state.approval else {
+            continue;
+        };
         let (title, namespace) = (state.title(), &state.namespace);
         output::heading(&format!("{title} in {namespace} waits for an approval"))?;
-        show_findings(plan)?;
+        if let Some(plan) = &state.plan {
+            show_findings(plan)?;
+        }
         output::line(format!(
-            "approve: kubectl spice approve {title} {} -n {namespace}",
-            plan.hash
+            "approve: kubectl spice approve {title} {approval} -n {namespace}"
         ))?;
     }
     Ok(())

@@ -15,6 +15,7 @@ pub(crate) struct Server {
         long,
         visible_alias = "api",
         env = "SPICE_SERVER",
+        hide_env_values = true,
         default_value = "http://127.0.0.1:8002",
         value_name = "URL"
     )]

@@ -120,7 +120,7 @@ spec: {{description: one of many, deletionPolicy: Delete}}
     let apply = format!("kubectl apply -f {many}");
     let started = Instant::now();
     let (applied, restarted) = tokio::join!(node.run(&apply), async {
-        let begun = "until kubectl -n spice get ontology many-0 2> /dev/null; do :; done";
+        let begun = "timeout 60 bash -c 'until kubectl -n spice get ontology many-0 > /dev/null 2>&1; do sleep 0.05; done'";
         node.run(begun).await?;
         node.restart_api_server().await
     });
