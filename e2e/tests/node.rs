@@ -11,6 +11,8 @@ mod page;
 mod pages;
 #[path = "node/releases.rs"]
 mod releases;
+#[path = "node/replay.rs"]
+mod replay;
 
 use std::time::Duration;
 
@@ -48,6 +50,7 @@ async fn use_it(node: &Node) -> anyhow::Result<()> {
     failures::another_operator_takes_over(node).await?;
     failures::a_restart_of_the_api_server_loses_nothing(node).await?;
 
+    replay::a_replay_job_survives_the_pod(node, &answer).await?;
     releases::uninstalling_keeps_definitions_and_data(node, &answer).await?;
     pages::follow(node, "backup-and-restore.md").await?;
     expect(node, &answer).await?;

@@ -65,7 +65,7 @@ spec:
     )
 }
 
-async fn wait_ready(node: &Node) -> anyhow::Result<()> {
+pub(crate) async fn wait_ready(node: &Node) -> anyhow::Result<()> {
     let wait = "kubectl -n spice rollout status statefulset/spice --timeout=60s";
     node.run(wait).await?;
     Ok(())
