@@ -1,4 +1,4 @@
-//! A ReplayJob under a continuous reader, with the pod of the server gone in each of its phases.
+//! A `ReplayJob` under a continuous reader, with the pod of the server gone in each of its phases.
 
 use anyhow::ensure;
 use spice_e2e::node::Node;
