@@ -15,7 +15,7 @@ spec: {databaseRef: {name: flights}, targets: [Graph, Documents], approval: Manu
 pub(crate) async fn a_replay_job_survives_the_pod(node: &Node, answer: &str) -> anyhow::Result<()> {
     let reads = tokio::select! {
         reads = read(node, answer) => reads,
-        run = run_the_job(node) => run.map(|()| ()),
+        run = run_the_job(node) => run,
     };
     reads?;
     expect(node, answer).await?;
