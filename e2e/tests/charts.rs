@@ -270,6 +270,24 @@ async fn everything_is_denied_that_no_policy_allows() {
         .map(|port| port["port"].as_str().unwrap())
         .collect();
     assert_eq!(ports, ["gateway", "oms", "funnel"], "no metrics");
+    let operator = policies
+        .iter()
+        .find(|it| it["metadata"]["name"] == "spice-operator");
+    let operator = &operator.unwrap()["spec"];
+    assert!(
+        operator.get("ingress").is_none(),
+        "nobody calls the operator"
+    );
+    let scrapers = "networkPolicy.scrapers[0].podSelector.matchLabels.app=prometheus";
+    let objects = render(&binaries, &[scrapers]).await.unwrap();
+    for name in ["spice-server", "spice-operator"] {
+        let policy = objects
+            .iter()
+            .find(|it| it["kind"] == "NetworkPolicy" && it["metadata"]["name"] == name);
+        let ingress = policy.unwrap()["spec"]["ingress"].as_array().unwrap();
+        let last = &ingress[ingress.len() - 1];
+        assert_eq!(last["ports"], json!([{"port": "metrics"}]), "{name}");
+    }
 }
 
 #[tokio::test]

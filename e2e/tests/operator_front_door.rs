@@ -23,6 +23,7 @@ mod secure;
 
 use std::{collections::BTreeSet, time::Duration};
 
+use anyhow::Context;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 use spice_crds::{Branch, Database, Ontology};
@@ -103,6 +104,11 @@ async fn declarations_are_applied() {
     step(
         "the_operator_does_not_touch_a_suspended_object",
         the_operator_does_not_touch_a_suspended_object(&cluster),
+    )
+    .await;
+    step(
+        "a_branch_shows_what_its_merge_would_do",
+        a_branch_shows_what_its_merge_would_do(&cluster),
     )
     .await;
     step(
@@ -418,10 +424,25 @@ async fn the_operator_does_not_touch_a_suspended_object(cluster: &Cluster) {
     let _: Ontology = cluster.wait_ready("client").await.unwrap();
 }
 
+/// The status of a branch shows what its merge into the parent would do.
+async fn a_branch_shows_what_its_merge_would_do(cluster: &Cluster) {
+    wait_until("the branch is compared", async || {
+        let branch: Branch = cluster.get("what-if").await?;
+        let status = branch.status.context("no status")?;
+        let found = (status.mergeable, status.conflicts, status.changes);
+        anyhow::ensure!(found == (Some(true), Some(0), Some(1)), "{found:?}");
+        anyhow::ensure!(status.base_position.is_some_and(|at| at > 0));
+        Ok(())
+    })
+    .await;
+}
+
 /// The metrics of the table with the prefix of the operator, and an idle operator that rarely asks.
 async fn the_operator_reports_its_metrics(cluster: &Cluster) {
     let ready = cluster.ask_operator("/readyz").await.unwrap();
     assert_eq!(ready.status(), 200);
+    let alive = cluster.ask_operator("/livez").await.unwrap();
+    assert_eq!(alive.status(), 200);
     let scrape = async || {
         let answer = cluster.ask_operator("/metrics").await.unwrap();
         answer.text().await.unwrap()
@@ -448,7 +469,7 @@ async fn the_operator_reports_its_metrics(cluster: &Cluster) {
         let label = format!("outcome=\"{outcome}\"}}");
         let passes = text
             .lines()
-            .filter(|line| line.starts_with("spice_operator_passes_total{"));
+            .filter(|line| line.starts_with("spice_operator_reconcile_total{"));
         let of_outcome = passes.filter(|line| line.contains(&label));
         of_outcome
             .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())

@@ -8,14 +8,14 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    backoff::Backoff, client::ApiClient, events::Events, idle::Idle, metrics::Metrics,
-    publish::Published, watch::Listed,
+    backoff::Backoff, client::ApiClient, events::Events, idle::Idle, measured::Measured,
+    metrics::Metrics, publish::Published, watch::Listed,
 };
 
 /// The state that all controllers share.
 pub(crate) struct Context {
     pub(crate) client: Client,
-    pub(crate) api: ApiClient,
+    pub(crate) api: Measured<ApiClient>,
     pub(crate) resync: Duration,
     /// How long a deletion may take before it counts as blocked.
     pub(crate) deletion_deadline: Duration,

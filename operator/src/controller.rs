@@ -50,6 +50,16 @@ pub(crate) enum PassError {
     Late,
 }
 
+impl PassError {
+    /// The reason in metrics.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Kubernetes(_) => "KubernetesUnavailable",
+            Self::Late => "Late",
+        }
+    }
+}
+
 /// Builds the controller of a kind over its watch. `heirs` are objects that got a claim from
 /// another object.
 pub(crate) fn controller<K: Object>(
@@ -124,10 +134,17 @@ async fn run_pass<K: Kind>(
     if let Some(action) = wait_to_lead(&context).await {
         return Ok(action);
     }
-    let started = Instant::now();
+    let (metrics, started) = (&context.metrics, Instant::now());
+    metrics.begin::<K>(object.meta().uid.as_deref().unwrap_or_default());
     let result = within(reconcile_object(&object, &claims, &context)).await;
-    let ending = result.as_ref().map_or(Ending::Failed, |passed| passed.1);
-    context.metrics.pass::<K>(ending, started.elapsed());
+    let ending = match &result {
+        Ok((_, ending)) => *ending,
+        Err(error) => {
+            metrics.error::<K>(error.reason());
+            Ending::Failed
+        }
+    };
+    metrics.end::<K>(ending, started.elapsed());
     result.map(|(action, _)| action)
 }
 
@@ -244,11 +261,11 @@ async fn finish<K: Kind>(
     let ending = if outcome.next == Next::Release {
         Ending::Released
     } else {
-        Ending::of(&status)
+        context.metrics.status(resource, &status)
     };
-    context
-        .metrics
-        .changes::<K>(&outcome.changes, is_correction(resource));
+    if is_correction(resource) && !outcome.changes.is_empty() {
+        context.metrics.drift::<K>();
+    }
     let mut happened = happenings(resource, &status, &outcome.changes);
     if outcome.next == Next::Release {
         set_finalizer(&context.client, resource, false).await?;
@@ -265,9 +282,6 @@ async fn finish<K: Kind>(
     }
     let about = resource.object_ref(&());
     for happening in happened {
-        if happening.is_warning {
-            context.metrics.refusal::<K>(&happening.reason);
-        }
         context.events.send(&about, happening).await;
     }
     Ok(ending)

@@ -6,6 +6,7 @@
 
 pub mod apply;
 pub mod backoff;
+mod beat;
 mod branch;
 mod claims;
 pub mod client;
@@ -22,6 +23,7 @@ pub mod gather;
 mod idle;
 pub mod kind;
 mod lease;
+mod measured;
 #[cfg(test)]
 mod memory;
 mod metrics;

@@ -1,8 +1,11 @@
 //! What the operator reports at `/metrics`.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Mutex, PoisonError},
+    collections::{BTreeMap, HashSet},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -10,10 +13,9 @@ use async_trait::async_trait;
 use kube::runtime::reflector::Store;
 use spice_crds::ResourceStatus;
 use spice_telemetry::{Counter, Family, Histogram, Scrape, Source, table};
-use tokio::time::Instant;
 
 use crate::{
-    client::{Change, ChangedThing},
+    beat::Beats,
     condition::{find, kind, reason},
     kind::Kind,
     observe::is_ready,
@@ -54,21 +56,6 @@ impl Ending {
             Self::Failed => "failed",
         }
     }
-
-    /// The ending of a pass with this status.
-    pub(crate) fn of(status: &ResourceStatus) -> Self {
-        let find = |kind| find(&status.conditions, kind);
-        let synced = find(kind::SYNCED).map(|it| it.reason.as_str());
-        if synced == Some(reason::API_UNAVAILABLE) {
-            Self::Unavailable
-        } else if find(kind::STALLED).is_some() {
-            Self::Stalled
-        } else if is_ready(status) {
-            Self::Settled
-        } else {
-            Self::Waiting
-        }
-    }
 }
 
 /// Counts the objects of a kind by condition and status.
@@ -79,64 +66,118 @@ type Count =
 pub(crate) struct Metrics {
     passes: Family<Counter, 2>,
     durations: Family<Histogram, 1>,
-    changes: Family<Counter, 2>,
-    corrections: Family<Counter, 1>,
-    refusals: Family<Counter, 2>,
-    /// When each watch last brought something.
-    watches: Mutex<HashMap<&'static str, Instant>>,
+    errors: Family<Counter, 2>,
+    first_ready: Family<Histogram, 1>,
+    drift: Family<Counter, 1>,
+    commands: Family<Counter, 2>,
+    command_durations: Family<Histogram, 2>,
+    /// The objects of each kind that changed and wait for their pass.
+    queues: Mutex<BTreeMap<&'static str, HashSet<String>>>,
+    /// The objects that this process saw first, until they are Ready.
+    new: Mutex<HashSet<String>>,
     counts: Mutex<Vec<Count>>,
-    leads: Mutex<bool>,
+    leads: AtomicBool,
+    beats: Arc<Beats>,
     version: String,
 }
 
 impl Metrics {
-    pub(crate) fn new(version: String) -> Self {
+    pub(crate) fn new(version: String, beats: Arc<Beats>) -> Self {
         Self {
             passes: table::OPERATOR_PASSES.family(),
             durations: table::OPERATOR_PASS_DURATION.family(),
-            changes: table::OPERATOR_CHANGES.family(),
-            corrections: table::OPERATOR_CORRECTIONS.family(),
-            refusals: table::OPERATOR_REFUSALS.family(),
-            watches: Mutex::default(),
+            errors: table::OPERATOR_ERRORS.family(),
+            first_ready: table::OPERATOR_FIRST_READY.family(),
+            drift: table::OPERATOR_DRIFT.family(),
+            commands: table::OPERATOR_COMMANDS.family(),
+            command_durations: table::OPERATOR_COMMAND_DURATION.family(),
+            queues: Mutex::default(),
+            new: Mutex::default(),
             counts: Mutex::default(),
-            leads: Mutex::default(),
+            leads: AtomicBool::default(),
+            beats,
             version,
         }
     }
 
+    /// An object changed and waits for its pass.
+    pub(crate) fn enqueue<K: Kind>(&self, uid: &str) {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        queues.entry(K::KIND).or_default().insert(uid.to_owned());
+    }
+
+    /// A pass over an object begins.
+    pub(crate) fn begin<K: Kind>(&self, uid: &str) {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        queues.entry(K::KIND).or_default().remove(uid);
+    }
+
     /// A pass ended.
-    pub(crate) fn pass<K: Kind>(&self, ending: Ending, took: Duration) {
+    pub(crate) fn end<K: Kind>(&self, ending: Ending, took: Duration) {
         let labels = [K::KIND.into(), ending.as_str().into()];
         self.passes.with(labels).inc();
         let duration = self.durations.with([K::KIND.into()]);
         duration.observe(took.as_secs_f64());
     }
 
-    /// A pass changed things in the api.
-    pub(crate) fn changes<K: Kind>(&self, changes: &[ChangedThing], is_correction: bool) {
-        for thing in changes {
-            let change = match thing.change {
-                Change::Added => "added",
-                Change::Modified => "modified",
-                Change::Deleted => "deleted",
-            };
-            self.changes.with([K::KIND.into(), change.into()]).inc();
-        }
-        if is_correction && !changes.is_empty() {
-            self.corrections.with([K::KIND.into()]).inc();
-        }
-    }
-
-    /// Something was refused that was not refused before.
-    pub(crate) fn refusal<K: Kind>(&self, reason: &str) {
+    /// A pass ended with an error.
+    pub(crate) fn error<K: Kind>(&self, reason: &str) {
         let labels = [K::KIND.into(), reason.to_owned().into()];
-        self.refusals.with(labels).inc();
+        self.errors.with(labels).inc();
     }
 
-    /// The watch of a kind brought something.
-    pub(crate) fn watched<K: Kind>(&self) {
-        let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
-        watches.insert(K::KIND, Instant::now());
+    /// A pass led to this status.
+    pub(crate) fn status<K: Kind>(&self, resource: &K, status: &ResourceStatus) -> Ending {
+        self.notice_first_ready(resource, is_ready(status));
+        let find = |kind| find(&status.conditions, kind);
+        let synced = find(kind::SYNCED).map(|it| it.reason.as_str());
+        if let Some(unavailable) = synced.filter(|it| *it == reason::API_UNAVAILABLE) {
+            self.error::<K>(unavailable);
+            Ending::Unavailable
+        } else if let Some(stalled) = find(kind::STALLED) {
+            self.error::<K>(&stalled.reason);
+            Ending::Stalled
+        } else if is_ready(status) {
+            Ending::Settled
+        } else {
+            Ending::Waiting
+        }
+    }
+
+    fn notice_first_ready<K: Kind>(&self, resource: &K, is_ready: bool) {
+        let meta = resource.meta();
+        let uid = meta.uid.as_deref().unwrap_or_default();
+        let mut new = self.new.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = resource.status();
+        if before.is_none_or(|status| status.observed_generation.is_none()) {
+            new.insert(uid.to_owned());
+        }
+        if is_ready && new.remove(uid) {
+            let created = meta.creation_timestamp.as_ref();
+            let age = created.map(|at| jiff::Timestamp::now().duration_since(at.0));
+            let age = age.map_or(0.0, |age| age.as_secs_f64().max(0.0));
+            self.first_ready.with([K::KIND.into()]).observe(age);
+        }
+    }
+
+    /// An object is gone.
+    pub(crate) fn forget<K: Kind>(&self, uid: &str) {
+        self.begin::<K>(uid);
+        let mut new = self.new.lock().unwrap_or_else(PoisonError::into_inner);
+        new.remove(uid);
+    }
+
+    /// A pass corrected what somebody else changed.
+    pub(crate) fn drift<K: Kind>(&self) {
+        self.drift.with([K::KIND.into()]).inc();
+    }
+
+    /// A command was answered.
+    pub(crate) fn command(&self, verb: &'static str, outcome: &'static str, took: Duration) {
+        let labels = || [verb.into(), outcome.into()];
+        self.commands.with(labels()).inc();
+        let duration = self.command_durations.with(labels());
+        duration.observe(took.as_secs_f64());
     }
 
     /// Counts the objects of a store in each scrape.
@@ -162,7 +203,13 @@ impl Metrics {
 
     /// Whether this process reconciles.
     pub(crate) fn leads(&self, leads: bool) {
-        *self.leads.lock().unwrap_or_else(PoisonError::into_inner) = leads;
+        self.leads.store(leads, Ordering::Relaxed);
+    }
+
+    /// The kind whose watch has been quiet for longest, and for how long.
+    pub(crate) fn quietest(&self) -> Option<(&'static str, Duration)> {
+        let ages = self.beats.ages().into_iter();
+        ages.max_by_key(|(_, age)| *age)
     }
 }
 
@@ -173,17 +220,24 @@ impl Source for Metrics {
         build.with([self.version.clone().into()]).set(1.0);
         scrape.add(&self.passes);
         scrape.add(&self.durations);
-        scrape.add(&self.changes);
-        scrape.add(&self.corrections);
-        scrape.add(&self.refusals);
-        let leads = *self.leads.lock().unwrap_or_else(PoisonError::into_inner);
+        scrape.add(&self.errors);
+        scrape.add(&self.first_ready);
+        scrape.add(&self.drift);
+        scrape.add(&self.commands);
+        scrape.add(&self.command_durations);
         let leader = scrape.sample(&table::OPERATOR_LEADER);
+        let leads = self.leads.load(Ordering::Relaxed);
         leader.with([]).set(f64::from(u8::from(leads)));
         let ages = scrape.sample(&table::OPERATOR_WATCH_AGE);
-        let watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
-        for (kind, at) in watches.iter() {
-            let age = at.elapsed().as_secs_f64();
-            ages.with([(*kind).into()]).set(age);
+        for (kind, age) in self.beats.ages() {
+            ages.with([kind.into()]).set(age.as_secs_f64());
+        }
+        // Exact below 2^53.
+        #[allow(clippy::cast_precision_loss)]
+        let exact = |count: u64| count as f64;
+        let depths = scrape.sample(&table::OPERATOR_QUEUE);
+        for (kind, queue) in &*self.queues.lock().unwrap_or_else(PoisonError::into_inner) {
+            depths.with([(*kind).into()]).set(exact(queue.len() as u64));
         }
         let mut counted = BTreeMap::new();
         for count in &*self.counts.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -192,9 +246,7 @@ impl Source for Metrics {
         let resources = scrape.sample(&table::OPERATOR_RESOURCES);
         for ((kind, condition, status), count) in counted {
             let labels = [kind.into(), condition.into(), status.into()];
-            // Exact below 2^53.
-            #[allow(clippy::cast_precision_loss)]
-            resources.with(labels).set(count as f64);
+            resources.with(labels).set(exact(count));
         }
     }
 }

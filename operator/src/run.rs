@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use futures::{Stream, channel::mpsc::UnboundedReceiver};
+use futures::{Stream, TryStreamExt, channel::mpsc::UnboundedReceiver};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Client, Resource,
@@ -20,6 +20,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     backoff::Backoff,
+    beat::Beats,
     claims::Claims,
     client::{ApiClient, ApiError},
     context::Context,
@@ -28,6 +29,7 @@ use crate::{
     idle::Idle,
     kind::{Kind, Object},
     lease::{Candidate, LeaseConfig},
+    measured::Measured,
     metrics::Metrics,
     publish::Published,
     replay::drive_replays,
@@ -120,7 +122,8 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), OperatorError> {
     let api = ApiClient::with_credentials(&config.api_url, config.credentials.clone())?;
-    let metrics = Arc::new(Metrics::new(config.version.clone()));
+    let beats = Arc::new(Beats::default());
+    let metrics = Arc::new(Metrics::new(config.version.clone(), beats.clone()));
     let (is_ready, ready) = watch::channel(false);
     let memory = Memory::default();
     let served = Served {
@@ -152,6 +155,7 @@ pub async fn run(
         cluster,
         Process {
             metrics: metrics.clone(),
+            beats,
             memory,
             leads,
             is_ready,
@@ -219,6 +223,7 @@ struct Memory {
 /// The state of the process.
 struct Process {
     metrics: Arc<Metrics>,
+    beats: Arc<Beats>,
     memory: Memory,
     /// Whether this process reconciles.
     leads: watch::Receiver<bool>,
@@ -234,10 +239,9 @@ fn parts<K: Kind>(
 ) -> Parts<K, impl Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + use<K> + 'static> {
     let (claims, heirs) = Claims::new(config.instance.clone());
     let claims = Arc::new(claims);
-    let (index, memory, watched) = (claims.clone(), memory.clone(), metrics.clone());
+    let (index, memory, counted) = (claims.clone(), memory.clone(), metrics.clone());
     let mut uids = Uids::default();
     let (listed, changes) = watch_kind(api, move |event| {
-        watched.watched::<K>();
         index.follow(event);
         if let Event::Apply(object) | Event::InitApply(object) = event {
             let meta = object.meta();
@@ -248,9 +252,14 @@ fn parts<K: Kind>(
             memory.backoff.forget(&uid);
             memory.idle.forget(&uid);
             memory.published.forget(&uid);
+            counted.forget::<K>(&uid);
         }
     });
     metrics.count(listed.store());
+    let queue = metrics.clone();
+    let changes = changes.inspect_ok(move |object| {
+        queue.enqueue::<K>(object.meta().uid.as_deref().unwrap_or_default());
+    });
     Parts {
         listed,
         changes,
@@ -268,33 +277,38 @@ async fn run_controllers(
 ) {
     let Process {
         metrics,
+        beats,
         memory,
         leads,
         is_ready,
         stop,
     } = process;
     let stop = &stop;
+    let watched = |kind| beats.observe(client.clone(), kind);
     let databases = parts(
-        guarded::<Database>(&client, config),
+        guarded::<Database>(&watched(Database::KIND), config),
         config,
         &memory,
         &metrics,
     );
     let ontologies = parts(
-        guarded::<Ontology>(&client, config),
+        guarded::<Ontology>(&watched(Ontology::KIND), config),
         config,
         &memory,
         &metrics,
     );
     let branches = parts(
-        guarded::<Branch>(&client, config),
+        guarded::<Branch>(&watched(Branch::KIND), config),
         config,
         &memory,
         &metrics,
     );
     let context = Arc::new(Context {
         client: client.clone(),
-        api,
+        api: Measured {
+            api,
+            metrics: metrics.clone(),
+        },
         resync: config.resync,
         deletion_deadline: config.deletion_deadline,
         cluster,
@@ -312,8 +326,8 @@ async fn run_controllers(
     let ontologies_of_database = ontology_store.clone();
     let ontologies_of_branch = ontology_store.clone();
     let branches_of_database = branch_store.clone();
-    let all_databases = || watch_dependency(guarded::<Database>(&client, config));
-    let all_branches = watch_dependency(guarded::<Branch>(&client, config));
+    let all_databases = || watch_dependency(guarded::<Database>(&watched(Database::KIND), config));
+    let all_branches = watch_dependency(guarded::<Branch>(&watched(Branch::KIND), config));
     let of_databases = controller(
         databases.changes,
         databases.listed.store(),

@@ -17,6 +17,9 @@ use crate::{metrics::Metrics, publish::Published};
 const LIMIT: Duration = Duration::from_secs(5);
 /// The longest head of a request, in bytes.
 const HEAD: usize = 8 * 1024;
+/// How long a watch may receive nothing. The API server sends a bookmark about once a minute and
+/// ends a watch after 5 minutes, so such a watch is dead.
+const QUIET: Duration = Duration::from_mins(10);
 /// The type of the answers of health checks.
 const PLAIN: &str = "text/plain; charset=utf-8";
 
@@ -106,11 +109,18 @@ async fn respond(head: &str, served: &Served) -> Answer {
             },
             Err(error) => plain("500 Internal Server Error", &format!("{error}\n")),
         },
-        "/livez" if served.published.silence() <= served.longest_silence => plain("200 OK", "ok\n"),
-        "/livez" => plain(
+        "/livez" if served.published.silence() > served.longest_silence => plain(
             "503 Service Unavailable",
             "a watch does not show what was written: it is broken\n",
         ),
+        "/livez" => match served.metrics.quietest() {
+            Some((kind, age)) if age > QUIET => {
+                let age = age.as_secs();
+                let message = format!("the watch of {kind} has received nothing for {age} s\n");
+                plain("503 Service Unavailable", &message)
+            }
+            _ => plain("200 OK", "ok\n"),
+        },
         "/readyz" if *served.ready.borrow() => plain("200 OK", "ok\n"),
         "/readyz" => plain(
             "503 Service Unavailable",

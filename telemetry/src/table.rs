@@ -8,6 +8,9 @@ const LATENCY: Histogram = Histogram(&[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 10.0,
 ]);
 
+/// Upper bounds of waits that people notice, in seconds.
+const SECONDS: Histogram = Histogram(&[0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0]);
+
 /// A row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
@@ -112,22 +115,28 @@ table! {
     REPLAYS_ENDED: Counter(Counter) = "spice_replays_ended_total" {"outcome"}
         "Replays that this process has brought to an end: `complete`, `failed` or `cancelled`";
 
-    OPERATOR_PASSES: Counter(Counter) = "spice_operator_passes_total" {"kind", "outcome"}
+    OPERATOR_PASSES: Counter(Counter) = "spice_operator_reconcile_total" {"kind", "outcome"}
         "Passes of the operator over objects. `outcome` is `idle` (nothing can have changed, the api was not asked), `settled`, `waiting`, `stalled` (a person must act), `unavailable` (the api did not answer), `released` (the object may go), `failed` (the API server refused, or did not answer) or `skipped` (an object of another installation, or one that cannot be read)";
-    OPERATOR_PASS_DURATION: Histogram(LATENCY) = "spice_operator_pass_duration_seconds" {"kind"}
+    OPERATOR_PASS_DURATION: Histogram(LATENCY) = "spice_operator_reconcile_duration_seconds" {"kind"}
         "Duration of passes";
-    OPERATOR_CHANGES: Counter(Counter) = "spice_operator_changes_total" {"kind", "change"}
-        "Databases, branches and classes that the operator changed in the api; `kind` is the kind of the object that declares them";
-    OPERATOR_CORRECTIONS: Counter(Counter) = "spice_operator_drift_corrected_total" {"kind"}
-        "Passes that corrected what somebody else changed in the api";
-    OPERATOR_REFUSALS: Counter(Counter) = "spice_operator_refusals_total" {"kind", "reason"}
-        "States of objects that need a person, each counted once; `reason` is that of the condition";
+    OPERATOR_ERRORS: Counter(Counter) = "spice_operator_reconcile_errors_total" {"kind", "reason"}
+        "Passes that ended with an error. `reason` is that of the condition, `KubernetesUnavailable` (the API server refused, or did not answer) or `Late` (the pass took too long)";
+    OPERATOR_QUEUE: Gauge(Gauge) = "spice_operator_queue_depth" {"kind"}
+        "Objects that changed and wait for their pass; in a process that does not lead: all objects";
+    OPERATOR_WATCH_AGE: Gauge(Gauge) = "spice_operator_watch_last_event_age_seconds" {"kind"}
+        "Time since the quietest watch of a kind received something. The API server sends a bookmark about once a minute";
     OPERATOR_LEADER: Gauge(Gauge) = "spice_operator_leader" {}
         "1 if this process reconciles, 0 while another one has the lease";
-    OPERATOR_WATCH_AGE: Gauge(Gauge) = "spice_operator_watch_age_seconds" {"kind"}
-        "Time since the watch of a kind brought an object or a list";
     OPERATOR_RESOURCES: Gauge(Gauge) = "spice_operator_resources" {"kind", "condition", "status"}
         "Objects by the status of a condition";
+    OPERATOR_FIRST_READY: Histogram(SECONDS) = "spice_operator_first_ready_seconds" {"kind"}
+        "Time from the creation of an object until it is Ready for the first time";
+    OPERATOR_DRIFT: Counter(Counter) = "spice_operator_drift_total" {"kind"}
+        "Passes that corrected what somebody else changed in the api";
+    OPERATOR_COMMANDS: Counter(Counter) = "spice_operator_command_total" {"verb", "outcome"}
+        "Commands to the api. `verb` is `declare`, `hand_over` or `delete`; `outcome` is `changed`, `unchanged`, `refused` or `unavailable`";
+    OPERATOR_COMMAND_DURATION: Histogram(LATENCY) = "spice_operator_command_duration_seconds" {"verb", "outcome"}
+        "Duration of commands to the api";
 
     LEASES: Gauge(Gauge) = "spice_leases_held" {"worker"}
         "Leases on buckets of logs that this process holds, of 64";

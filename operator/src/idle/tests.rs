@@ -1,7 +1,7 @@
 //! A settled object costs nothing until something changes.
 
 use serde_json::json;
-use spice_crds::{Database, ResourceStatus};
+use spice_crds::{Database, Ontology, ResourceStatus};
 
 use super::*;
 use crate::{
@@ -147,4 +147,61 @@ async fn a_branch_that_could_not_be_compared_is_not_settled() {
         assert!(!pass(false).await);
     }
     assert!(pass(true).await);
+}
+
+/// 10,000 classes in 50 Ontologies, reconciled every 30 seconds for 10 minutes.
+#[tokio::test(start_paused = true)]
+async fn an_idle_cluster_asks_little_and_writes_nothing() {
+    let (idle, api) = (Idle::default(), Memory::default());
+    let around = Surroundings {
+        database: Reference::Found("shop".into()),
+        ..around()
+    };
+    let mut database = object();
+    settle(&idle, &api, &mut database).await;
+    let mut ontologies: Vec<Ontology> = (0..50).map(ontology).collect();
+    let now = "2026-01-01T00:00:00Z";
+    // The log moves with each of them: the first passes settle nobody but the last.
+    for _ in 0..3 {
+        for ontology in &mut ontologies {
+            let outcome = reconcile(&api, ontology, &around, now).await;
+            ontology.status = outcome.status;
+            if let Some(settled) = outcome.settled {
+                idle.settle(ontology, &around, settled);
+            }
+        }
+    }
+    let reads = || api.state.lock().unwrap().reads;
+    let before = reads();
+    let rounds = 20;
+    for _ in 0..rounds {
+        for ontology in &ontologies {
+            assert!(idle.is_settled(&api, ontology, &around, RESYNC / 2).await);
+        }
+        tokio::time::advance(RESYNC).await;
+    }
+    assert_eq!(
+        reads() - before,
+        rounds,
+        "reads: one of the database each time"
+    );
+    // Even a whole pass finds the same status, so nothing is written.
+    for ontology in &ontologies {
+        let outcome = reconcile(&api, ontology, &around, "2026-01-01T00:10:00Z").await;
+        assert_eq!(outcome.status, ontology.status);
+    }
+}
+
+fn ontology(number: usize) -> Ontology {
+    let classes: Vec<_> = (0..200)
+        .map(|class| json!({"name": format!("c{number}x{class}"), "label": "Class"}))
+        .collect();
+    serde_json::from_value(json!({
+        "apiVersion": "spiceharvester.dev/v1alpha1", "kind": "Ontology",
+        "metadata": {
+            "name": format!("o{number}"), "namespace": "team", "uid": format!("o{number}"), "generation": 1,
+        },
+        "spec": {"databaseRef": {"name": "shop"}, "classes": classes},
+    }))
+    .unwrap()
 }
