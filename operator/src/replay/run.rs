@@ -144,7 +144,7 @@ async fn reconcile_job(mut job: ReplayJob, jobs: &Jobs) -> Result<Action, kube::
     let Some(around) = surroundings(&job, context).await else {
         return Ok(Action::await_change());
     };
-    let outcome = reconcile(&context.api, &job, around, &now()).await;
+    let outcome = reconcile(&context.api.api, &job, around, &now()).await;
     match outcome.plan {
         Plan::Hold => {
             set_finalizer(&context.client, &job, true).await?;
