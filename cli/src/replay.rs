@@ -9,7 +9,7 @@ use clap::{Args, Command, FromArgMatches};
 use spice_core::{
     id::StreamId,
     port::StoreResult,
-    replay::{Replay, ReplayFault, ReplayId},
+    replay::{Approval, Replay, ReplayFault, ReplayId},
 };
 use spice_node::{
     replay::{self, cancel, catch_up, drop_old, wait_finished},
@@ -120,7 +120,9 @@ async fn clean_up(
 async fn rebuild(stores: &Stores, left: &mut Left, done: &mut bool) -> anyhow::Result<bool> {
     for (stream, targets) in left.iter_mut() {
         for (target, id) in targets.iter_mut().filter(|(_, id)| id.is_none()) {
-            *id = Some(replay::request(stores, stream, *target).await?);
+            let known = replay::request(stores, stream, *target).await?;
+            note_approval(stores, stream, known).await?;
+            *id = Some(known);
         }
     }
     if !stores.is_owner() {
@@ -134,6 +136,20 @@ async fn rebuild(stores: &Stores, left: &mut Left, done: &mut bool) -> anyhow::R
     wait(stores, left, done).await?;
     upkeep.end().await;
     Ok(true)
+}
+
+/// Says that a replay which somebody else has requested waits for a person.
+async fn note_approval(stores: &Stores, stream: &StreamId, id: ReplayId) -> anyhow::Result<()> {
+    let replay = stores.work.replay(id).await?;
+    let waits = replay.filter(|it| it.request.approval == Approval::Manual);
+    if waits.is_some_and(|it| it.approved_at.is_none()) {
+        let database = &stream.database;
+        output::note(format!(
+            "{stream}: the unfinished replay {id} goes on; it waits for an approval: \
+             POST /api/v1/databases/{database}/replays/{id}/approve, or …/cancel"
+        ));
+    }
+    Ok(())
 }
 
 /// Waits until the replays are finished, and says what has become of them.
