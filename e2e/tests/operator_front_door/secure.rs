@@ -1,7 +1,8 @@
 //! An operator that calls the api over TLS.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
+use spice_client::{Client, Credentials};
 use spice_crds::Database;
 use spice_e2e::{
     certificates::Authority,
@@ -9,7 +10,7 @@ use spice_e2e::{
     embedded,
 };
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, wait_until};
 
 /// Writes a certificate by a new authority.
 fn certify(folder: &Path) {
@@ -38,7 +39,12 @@ async fn the_operator_trusts_the_authority_that_it_is_given() {
     certify(folder.path());
     let flag = |name: &str, file: &str| format!("--{name}={}", folder.path().join(file).display());
     let options = embedded::Options {
-        arguments: vec![flag("tls-cert", "tls.crt"), flag("tls-key", "tls.key")],
+        arguments: vec![
+            flag("tls-cert", "tls.crt"),
+            flag("tls-key", "tls.key"),
+            // A connection that is open keeps its certificate: the operator must open another one.
+            "--keep-alive-seconds=1".to_owned(),
+        ],
         ..embedded::Options::default()
     };
     let trusting = vec![flag("ca-file", "ca.crt")];
@@ -49,6 +55,18 @@ async fn the_operator_trusts_the_authority_that_it_is_given() {
 
     // A new certificate by a new authority, without a restart of either.
     certify(folder.path());
+    wait_until("the new certificate is in force", async || {
+        let credentials = Credentials {
+            ca_file: Some(folder.path().join("ca.crt")),
+            ..Credentials::default()
+        };
+        let client = Client::with_credentials(cluster.gateway.base(), credentials)?;
+        client.databases().await?;
+        Ok(())
+    })
+    .await;
+    // Longer than a connection without a request stays open, and than two resyncs.
+    tokio::time::sleep(Duration::from_secs(5)).await;
     cluster.apply(&database("after")).await.unwrap();
     let _: Database = cluster.wait_ready("after").await.unwrap();
 }
