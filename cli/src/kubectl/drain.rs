@@ -30,6 +30,10 @@ pub(crate) struct Options {
     /// All namespaces.
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     all_namespaces: bool,
+    /// The operator installation: only the resources whose spec.instance is this name; default:
+    /// those without one.
+    #[arg(long, value_name = "NAME")]
+    instance: Option<String>,
     /// Only show what would be done.
     #[arg(long)]
     dry_run: bool,
@@ -45,6 +49,9 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let mut drained = 0_usize;
     for kind in cluster.kinds().await? {
         for object in cluster.list(&kind, options.all_namespaces).await? {
+            if instance_of(&object) != options.instance.as_deref() {
+                continue;
+            }
             let Some(others) = other_finalizers(&object) else {
                 continue;
             };
@@ -75,6 +82,11 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         output::note("no object has a finalizer of the operator");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// `spec.instance`: the operator installation that reconciles the object.
+fn instance_of(object: &DynamicObject) -> Option<&str> {
+    object.data["spec"]["instance"].as_str()
 }
 
 /// The finalizers of others; none if the object has none of the operator.
@@ -143,6 +155,16 @@ mod tests {
         );
         assert_eq!(of(json!(["foregroundDeletion"])), None);
         assert_eq!(of(Value::Null), None);
+    }
+
+    #[test]
+    fn objects_of_another_installation_are_left_alone() {
+        let of = |spec: Value| -> DynamicObject {
+            let object = json!({"apiVersion": "v1", "kind": "X", "metadata": {}, "spec": spec});
+            serde_json::from_value(object).unwrap()
+        };
+        assert_eq!(instance_of(&of(json!({"instance": "b"}))), Some("b"));
+        assert_eq!(instance_of(&of(json!({}))), None);
     }
 
     #[test]
