@@ -55,9 +55,7 @@ impl Idle {
             return false;
         };
         let known = self.read(api, &mark.database, max_age).await;
-        known.is_ok_and(|known| {
-            is_same(&known, &mark.known) && known.projected >= mark.known.projected
-        })
+        known.is_ok_and(|known| still_holds(&mark.known, &known))
     }
 
     /// Remembers that a pass found nothing to do at this state of the database.
@@ -79,12 +77,17 @@ impl Idle {
     /// Forgets an object that is gone.
     pub(crate) fn forget(&self, uid: &str) {
         let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
-        settled.remove(uid);
+        let Some(gone) = settled.remove(uid) else {
+            return;
+        };
+        if settled.values().any(|mark| mark.database == gone.database) {
+            return;
+        }
         let mut databases = self
             .databases
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        databases.retain(|name, _| settled.values().any(|mark| mark.database == *name));
+        databases.remove(&gone.database);
     }
 
     /// What the api knows about a database. Passes that ask at the same time share an answer.
@@ -118,10 +121,11 @@ fn uid<K: Kind>(resource: &K) -> &str {
     resource.meta().uid.as_deref().unwrap_or_default()
 }
 
-/// Whether a log has not moved.
-fn is_same(one: &Known, other: &Known) -> bool {
+/// Whether what was settled before is so now: the log has not moved, and the projections show at
+/// least as much of it.
+fn still_holds(before: &Known, now: &Known) -> bool {
     let log = |known: &Known| (known.exists, known.generation, known.position);
-    one.exists && log(one) == log(other)
+    now.exists && log(now) == log(before) && now.projected >= before.projected
 }
 
 /// A digest of the object and of what is known about it.
