@@ -34,7 +34,7 @@ use crate::{
     publish::Published,
     replay::drive_replays,
     serve::{Served, serve},
-    watch::{Guarded, Listed, Uids, watch as watch_kind, watch_dependency},
+    watch::{Guarded, Listed, watch as watch_kind, watch_dependency},
 };
 
 /// How long a deletion may take before it counts as blocked.
@@ -239,22 +239,23 @@ fn parts<K: Kind>(
 ) -> Parts<K, impl Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + use<K> + 'static> {
     let (claims, heirs) = Claims::new(config.instance.clone());
     let claims = Arc::new(claims);
-    let (index, memory, counted) = (claims.clone(), memory.clone(), metrics.clone());
-    let mut uids = Uids::default();
-    let (listed, changes) = watch_kind(api, move |event| {
+    let (index, published) = (claims.clone(), memory.published.clone());
+    let follow = move |event: &Event<Guarded<K>>| {
         index.follow(event);
         if let Event::Apply(object) | Event::InitApply(object) = event {
             let meta = object.meta();
             let uid = meta.uid.as_deref().unwrap_or_default();
-            memory.published.see(uid, meta.resource_version.as_deref());
+            published.see(uid, meta.resource_version.as_deref());
         }
-        for uid in uids.follow(event) {
-            memory.backoff.forget(&uid);
-            memory.idle.forget(&uid);
-            memory.published.forget(&uid);
-            counted.forget::<K>(&uid);
-        }
-    });
+    };
+    let (memory, counted) = (memory.clone(), metrics.clone());
+    let forget = move |uid: &str| {
+        memory.backoff.forget(uid);
+        memory.idle.forget(uid);
+        memory.published.forget(uid);
+        counted.forget::<K>(uid);
+    };
+    let (listed, changes) = watch_kind(api, follow, forget);
     metrics.count(listed.store());
     let queue = metrics.clone();
     let changes = changes.inspect_ok(move |object| {

@@ -111,22 +111,27 @@ fn digest<K: Kind>(object: &Guarded<K>) -> u64 {
 }
 
 /// A watch of a kind: its store, and the objects with changes other than in their status. `follow`
-/// sees every event.
+/// sees every event, and `forget` the uid of every object that is gone.
 pub(crate) fn watch<K: Object>(
     api: Api<Guarded<K>>,
     mut follow: impl FnMut(&Event<Guarded<K>>) + Send + 'static,
+    forget: impl Fn(&str) + Send + 'static,
 ) -> (
     Listed<K>,
     impl Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + 'static,
 ) {
     let (store, writer) = reflector::store();
     let (listed, complete) = sync::watch::channel(false);
+    let mut uids = Uids::default();
     let changes = predicates::generation
         .combine(predicates::annotations)
         .combine(predicates::finalizers);
     let stream = events(api)
         .modify(|object| object.meta_mut().managed_fields = None)
-        .inspect_ok(move |event| follow(event))
+        .inspect_ok(move |event| {
+            follow(event);
+            uids.follow(event).iter().for_each(|uid| forget(uid));
+        })
         .reflect(writer)
         .inspect_ok(move |event| {
             if matches!(event, Event::InitDone) {
@@ -141,14 +146,14 @@ pub(crate) fn watch<K: Object>(
 /// The objects of a kind by uid. A list after an interruption says nothing about objects that
 /// vanished meanwhile: they are those that it does not have.
 #[derive(Debug, Default)]
-pub(crate) struct Uids {
+struct Uids {
     known: HashSet<String>,
     listed: Option<HashSet<String>>,
 }
 
 impl Uids {
     /// Follows the watch. Returns the objects that are gone.
-    pub(crate) fn follow<K: Object>(&mut self, event: &Event<Guarded<K>>) -> Vec<String> {
+    fn follow<K: Object>(&mut self, event: &Event<Guarded<K>>) -> Vec<String> {
         let uid = |object: &Guarded<K>| object.meta().uid.clone().unwrap_or_default();
         match event {
             Event::Init => self.listed = Some(HashSet::new()),

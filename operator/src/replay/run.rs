@@ -12,7 +12,7 @@ use kube::{
     runtime::{
         controller::Action,
         reflector::{ObjectRef, Store},
-        watcher::{self, Event},
+        watcher,
     },
 };
 use serde_json::json;
@@ -55,11 +55,7 @@ pub(crate) async fn drive_replays(
     stop: &CancellationToken,
 ) {
     let backoff = context.backoff.clone();
-    let (listed, changes) = watch(api, move |event| {
-        if let Event::Delete(object) = event {
-            backoff.forget(object.meta().uid.as_deref().unwrap_or_default());
-        }
-    });
+    let (listed, changes) = watch(api, |_| {}, move |uid| backoff.forget(uid));
     let (woken, waking) = mpsc::unbounded();
     let jobs = Arc::new(Jobs {
         context,
